@@ -1,0 +1,89 @@
+/*
+ * future - the slot behind every handle: task, job or promise, and how its end reaches who waits.
+ *
+ * Slots are type-stable: once a slot, always a slot, so a handle can be looked up at any time; the
+ * generation in the state word tells whether it still means the same. One word decides everything:
+ *
+ *     state = generation:32 | flags
+ *     DONE      the status is there
+ *     CLAIMED   an owner consumes it (await, gather, detach): nobody else may
+ *     OWNED     future->owner is the group to tell at the end
+ *     DETACHED  nobody will ask: whoever sees DONE and DETACHED together frees the slot
+ *     WATCHED   future->watchers is not empty
+ *     CANCEL    its end was asked for
+ *     SCOPED    a scope owns it: freed at its end, cannot be consumed
+ *
+ * Invariants  I1  a slot is freed once: by its consumer after DONE, or at its end if DETACHED, SCOPED
+ *             I2  DONE is set once, with WATCHED clear: all watchers have been told before
+ *             I3  OWNED implies that owner is set, and that the group lives until it was told
+ */
+#ifndef WEFT_CORE_FUTURE_H
+#define WEFT_CORE_FUTURE_H
+
+#include <weft/task.h>
+
+#include "core/list.h"
+#include "core/lock.h"
+#include "core/wait.h"
+
+enum future_flag {
+    FUTURE_DONE = 1,
+    FUTURE_CLAIMED = 2,
+    FUTURE_OWNED = 4,
+    FUTURE_DETACHED = 8,
+    FUTURE_WATCHED = 16,
+    FUTURE_CANCEL = 32,
+    FUTURE_SCOPED = 64,
+};
+
+struct future;
+struct runtime;
+
+/* What differs between tasks, jobs and promises. */
+struct future_kind {
+    const char *name; /* for reports: "task", "job", "promise" */
+    /* Its end was asked for: CANCEL has just been set in this generation. The slot may be used
+     * again meanwhile, so look at the generation under a lock of your own before you act. */
+    void (*cancel)(struct future *future, uint32_t generation);
+};
+
+struct future {
+    _Atomic uint64_t state;         /* (a) see above */
+    const struct future_kind *kind; /* (i) while in use */
+    const char *site;               /* (i) "name (file:line)" */
+    struct group *owner;            /* written by the claimer before OWNED */
+    struct list watchers;           /* under lock */
+    struct lock lock;
+    int status;    /* written before DONE */
+    uint32_t slot; /* (i) for ever */
+    uint32_t home; /* (i) which worker's slab */
+};
+
+/* The size of a slot: task, job and promise all fit (asserted where they are defined). */
+#define SLOT_BYTES 256
+
+/* A fresh slot for something of this kind, zeroed beyond struct future; NULL: no memory. From a
+ * worker, or inside the gate of core/runtime.h, or on a pool thread. */
+struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
+                                const char *site);
+
+/* Gives back a slot that never became known to anybody. */
+void weft__future_discard(struct runtime *runtime, struct future *future);
+
+/* The handle of a future in use; and the handle that carries the error of a failed spawn. */
+weft_future weft__future_handle(const struct future *future);
+weft_future weft__future_failed(int error);
+
+/* Ends it: stores the status, tells owner and watchers, frees the slot if nobody will consume it.
+ * Once only, by who runs it. The future must not be touched afterwards. */
+void weft__future_complete(struct runtime *runtime, struct future *future, int status);
+
+static inline uint32_t future_generation(uint64_t state) { return (uint32_t)(state >> 32); }
+
+/* Whether its end was asked for. */
+static inline bool future_is_cancelled(struct future *future)
+{
+    return (load_seq(&future->state) & FUTURE_CANCEL) != 0;
+}
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * loop - one event loop per worker: io_uring (loop_uring.c) or epoll (loop_epoll.c).
+ *
+ * The worker polls it between tasks and sleeps in it. Tasks run operations through loop_run; the
+ * memory of an operation may live on the task's stack, since the task stays suspended until the
+ * operation has truly ended, cancelled or not.
+ */
+#ifndef WEFT_CORE_LOOP_H
+#define WEFT_CORE_LOOP_H
+
+#include <sys/types.h>
+
+#include <weft/runtime.h>
+
+#include "core/atomic.h"
+
+struct worker;
+struct loop;
+
+enum op_kind {
+    OP_READ,    /* fd, buffer, bytes, offset (-1: in order) */
+    OP_WRITE,   /* fd, buffer, bytes, offset (-1: in order) */
+    OP_ACCEPT,  /* fd, address, address_bytes: gives a close-on-exec descriptor */
+    OP_CONNECT, /* fd, address, address_bytes */
+    OP_OPEN,    /* path, flags, mode: gives a close-on-exec descriptor */
+};
+
+/* An operation of the kernel's, on the stack of the task that runs it. */
+struct op {
+    enum op_kind kind;
+    int fd;
+    void *buffer;
+    size_t bytes;
+    off_t offset;
+    const char *path;
+    int flags;
+    mode_t mode;
+    struct sockaddr *address;
+    uint32_t *address_bytes;
+};
+
+struct loop_ops {
+    weft_loop kind;
+    int (*init)(struct loop *loop);
+    void (*destroy)(struct loop *loop);
+    /* Handles what has happened, waiting up to `ns` for something (0: not at all, WEFT_NO_TIMEOUT:
+     * until woken). Returns how many tasks it made ready. Only from the worker. */
+    int (*poll)(struct loop *loop, int64_t ns);
+    /* Ends a poll that waits, or the next one. From any thread. */
+    void (*wake)(struct loop *loop);
+    /* Runs one operation for the calling task; suspends. The result, or -ECANCELED: then it had no
+     * effect. `loop` is the loop of the worker that carries the task when the call begins. */
+    ssize_t (*run)(struct loop *loop, struct op *op);
+    /* Asks for the end of the operation that a task waits for; its key is what run stored with
+     * weft__wait_set_op. From any thread; harmless if the operation has ended. */
+    void (*cancel)(struct loop *loop, uint64_t key);
+    /* True if a poll could find anything at all: operations in flight. Only from the worker. */
+    bool (*is_busy)(const struct loop *loop);
+};
+
+struct loop {
+    const struct loop_ops *ops;
+    struct worker *worker; /* (i) whose it is */
+    void *state;           /* (i) of loop_uring.c or loop_epoll.c */
+};
+
+extern const struct loop_ops weft__loop_uring;
+extern const struct loop_ops weft__loop_epoll;
+
+/* Sets up the loop that was asked for; AUTO and URING fall back to epoll. `why` (at least 96 bytes)
+ * says in words why it is this one. */
+int weft__loop_init(struct loop *loop, struct worker *worker, weft_loop asked, char *why);
+void weft__loop_destroy(struct loop *loop);
+
+/* Runs fn(arg), which may block its thread, on the blocking lane or on the lane for name look-ups,
+ * and waits for it. core and io own this interface; pool implements it, above them. Cancelled: a
+ * job that had not started gives -ECANCELED; one that had completes first and gives its status. */
+enum lane { LANE_BLOCKING, LANE_NAMES };
+int weft__lane_run(enum lane lane, int (*fn)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * runtime - the one runtime of the process, and the gate through which plain threads come in.
+ *
+ * Workers and pool threads belong to the runtime and live no longer than it does. Any other thread
+ * passes the gate for the length of its call: the runtime is freed only when the gate is empty.
+ */
+#ifndef WEFT_CORE_RUNTIME_H
+#define WEFT_CORE_RUNTIME_H
+
+#include <weft/runtime.h>
+
+#include "core/atomic.h"
+#include "core/lock.h"
+
+struct runtime;
+struct worker;
+struct task;
+
+/* Enters from any thread. Returns 0 and the runtime; -ENXIO (never started), -ESHUTDOWN (stopped, or
+ * stopping and the caller is a plain thread). After 0, leave. */
+int weft__runtime_enter(struct runtime **ret_runtime);
+void weft__runtime_leave(struct runtime *runtime);
+
+/* A thread of the runtime's own that is no worker (a pool thread) says so once, at its start; until
+ * its end it passes the gate freely. */
+void weft__runtime_adopt_thread(struct runtime *runtime);
+
+/* The options as they count: environment and defaults filled in. */
+const weft_options *weft__runtime_options(const struct runtime *runtime);
+
+/* True once stopping has begun: new work from outside is refused. */
+bool weft__runtime_is_stopping(const struct runtime *runtime);
+
+/* Tells the host's report function (or stderr, if asked for) a sentence. From any thread. */
+void weft__report(struct runtime *runtime, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Sets what weft_why() answers on this thread. */
+void weft__explain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The floor above: pool/ defines these, core calls them at start and stop. */
+struct pools;
+
+/* Starts the pools. Returns 0 or the error; then nothing is left behind. */
+int weft__pools_start(struct runtime *runtime, struct pools **ret_pools);
+
+/* Cancels what is queued, asks what runs to end, waits until `deadline` (weft_now). Returns 0, or
+ * -ETIMEDOUT if jobs go on: they were reported, and nothing may be freed. */
+int weft__pools_stop(struct pools *pools, int64_t deadline);
+void weft__pools_free(struct pools *pools);
+
+/* How the CPU pool's threads are scheduled, and how many there are, for weft_info. */
+const char *weft__pools_class(const struct pools *pools);
+int weft__pools_threads(const struct pools *pools);
+
+/* True on a thread of a pool whose current job was cancelled. */
+bool weft__pools_job_is_cancelled(void);
+
+/* The pools of the runtime. */
+struct pools *weft__runtime_pools(struct runtime *runtime);
+
+#endif

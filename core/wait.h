@@ -1,0 +1,98 @@
+/*
+ * wait - how a task or a thread waits, and how exactly one of grant, cancel and time-out wins.
+ *
+ * Every task has one sleeper, in its descriptor; a plain thread has one inside its waiter. Its word
+ * is the state machine of the wait, and every change of it is a compare-and-swap:
+ *
+ *     from       event        to         who               holds afterwards
+ *     IDLE       wait_begin   ANNOUNCED  the waiter        seq is new; it may be woken from now on
+ *     ANNOUNCED  commit       SUSPENDED  its worker        its context is saved: the waker resumes it
+ *     ANNOUNCED  wake         WOKEN      anyone who wins   the waiter sees it before or after the switch
+ *     SUSPENDED  wake         WOKEN      anyone who wins   the winner made the task ready
+ *     WOKEN      wait_end     IDLE       the waiter
+ *
+ * Invariants  I1  seq grows with each wait_begin: a waker that comes late with an old seq does nothing
+ *             I2  between wait_begin and the return of wait_commit exactly one wake succeeds
+ *             I3  the loser of the race hands on what it holds (a permit, an item)
+ *             I4  a task's sleeper lives in type-stable memory: waking an ended task is harmless
+ *
+ * How an object waits, with its own lock around its list:
+ *
+ *     rc = weft__wait_check();                  cancelled already? then nothing happens at all
+ *     lock; if it can be had: take it, unlock, return 0
+ *     weft__wait_begin(&waiter); list_push_last(&object->waiters, &waiter.link); unlock
+ *     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE);       suspends: worker, errno stale
+ *     if (rc < 0) lock; if (waiter.linked) remove it from the list; unlock; return rc
+ *
+ * and how it grants: under the lock pop the first waiter, set linked to false, weft__wake(waiter, 0);
+ * if that is false, the waiter has been cancelled: go on with the next.
+ */
+#ifndef WEFT_CORE_WAIT_H
+#define WEFT_CORE_WAIT_H
+
+#include <stdbool.h>
+
+#include "core/atomic.h"
+#include "core/list.h"
+
+struct task;
+
+struct sleeper {
+    _Atomic uint64_t word;      /* (a) seq:32 | reason:16 | flags:8 | state:8 */
+    _Atomic uint32_t thread_go; /* (a) plain thread: 1 when woken, what its futex waits for */
+    struct task *task;          /* (i) NULL for a plain thread */
+};
+
+/* One wait, on the stack of who waits. */
+struct waiter {
+    struct link link;        /* for the object's list, under the object's lock */
+    struct sleeper *sleeper; /* (i) of the task, or `own` */
+    uint32_t seq;            /* (i) this wait's number */
+    bool linked;             /* the object's: still in its list; under the object's lock */
+    uint32_t count;          /* the object's: how much it wants */
+    void *item;              /* the object's: what is handed over */
+    struct sleeper own;      /* a plain thread's sleeper */
+};
+
+enum wait_kind {
+    WAIT_FOR_SURE,    /* cancellation does not end it */
+    WAIT_CANCELLABLE, /* cancellation ends it with -ECANCELED */
+    WAIT_OP,          /* cancellation asks the loop to end the operation, whose end then wakes it */
+};
+
+struct loop;
+
+/* Who calls: the running task, NULL on a plain thread or in a job. */
+struct task *weft__current_task(void);
+
+/* Returns 0, or -ECANCELED if the calling task is cancelled; then the other ready tasks have run
+ * once, so that a loop that ignores it cannot spin. Suspends only in that case. */
+int weft__wait_check(void);
+
+/* From here on the wait can be woken. Prepares `waiter` whole but for count and item, and sets
+ * linked. Follow with weft__wait_commit, whatever happens. */
+void weft__wait_begin(struct waiter *waiter);
+
+/* The same waiter, task and seq once more, after wait_commit returned: for waits whose condition
+ * must be looked at again (a late wake for the same seq is then a spurious one, not lost). */
+void weft__wait_again(struct waiter *waiter);
+
+/* Tasks, between wait_begin and a wait_commit with WAIT_OP: which operation the wait is for. */
+void weft__wait_set_op(struct loop *loop, uint64_t key);
+
+/* Waits until woken. Returns the reason that weft__wake gave (0 or more), or -ECANCELED (only
+ * for WAIT_CANCELLABLE). Suspends a task: worker and errno are stale; blocks a thread. */
+int weft__wait_commit(struct waiter *waiter, enum wait_kind kind);
+
+/* Wakes the wait that `waiter` describes with a reason (0 to 65535). Returns whether this call is
+ * the one that woke it; false: it was cancelled or woken before. After true, *waiter may be gone. */
+bool weft__wake(struct waiter *waiter, unsigned reason);
+
+/* The same for who keeps only sleeper and seq: safe for a task's sleeper at any time. */
+bool weft__wake_sleeper(struct sleeper *sleeper, uint32_t seq, unsigned reason);
+
+/* Cancels the wait that the task is in, if it is one that can be. The caller has made sure that
+ * the task is cancelled (see core/scope.h); a wait begun later looks for itself. */
+void weft__wait_interrupt(struct task *task);
+
+#endif

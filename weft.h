@@ -1,0 +1,35 @@
+/*
+ * weft.h - asyncio for C, on every core: the whole interface on one page.
+ *
+ *   weft/base.h      time, errors, version
+ *   weft/runtime.h   weft_run, weft_start/weft_stop, weft_call, weft_info
+ *   weft/task.h      weft_spawn, weft_await, weft_gather, weft_wait, weft_cancel, weft_detach,
+ *                    weft_yield, promises
+ *   weft/time.h      weft_sleep, weft_sleep_until
+ *   weft/scope.h     scopes, weft_timeout, weft_shield
+ *   weft/sync.h      mutex, semaphore, event, condition, queue
+ *   weft/pool.h      weft_offload, weft_blocking
+ *   weft/io.h        open, read, write, close
+ *   weft/net.h       TCP: listen, accept, connect
+ *
+ * What holds for every function unless its docstring says otherwise: it is callable from tasks and
+ * threads; it does not wait; pointers are borrowed for the call; times are nanoseconds of
+ * weft_now(); a negative int is -errno, and then nothing happened and no output was written.
+ *
+ * Across any call that waits, a task may change its thread: never keep errno, the address of a
+ * thread-local variable, or a pthread mutex over it.
+ */
+#ifndef WEFT_H
+#define WEFT_H
+
+#include <weft/base.h>
+#include <weft/io.h>
+#include <weft/net.h>
+#include <weft/pool.h>
+#include <weft/runtime.h>
+#include <weft/scope.h>
+#include <weft/sync.h>
+#include <weft/task.h>
+#include <weft/time.h>
+
+#endif
