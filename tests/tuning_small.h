@@ -1,0 +1,17 @@
+/*
+ * tuning_small - takes the place of core/tuning.h in the `small` build: queues and caches so tiny that
+ * growing, stealing, refilling and giving back happen in every test.
+ */
+#ifndef WEFT_TESTS_TUNING_SMALL_H
+#define WEFT_TESTS_TUNING_SMALL_H
+
+#define TUNE_LOOK_OUT        2
+#define TUNE_RUN_NEXT_STREAK 1
+#define TUNE_DEQUE_CAPACITY  4
+#define TUNE_STEAL_MOST      2
+#define TUNE_STACK_CACHE     1
+#define TUNE_STACK_POOL      2
+#define TUNE_SLOT_BATCH      2
+#define TUNE_LOCK_SPINS      0
+
+#endif
