@@ -26,7 +26,7 @@ extern "C" {
 /* Private: a list of waiters under a small lock. */
 typedef struct weft__waitlist {
     uint32_t lock;
-    uint32_t unused;
+    uint32_t round;
     void *first;
     void *last;
 } weft__waitlist;
@@ -58,21 +58,35 @@ typedef struct weft_cond {
 
 /** A bounded first-in-first-out queue of pointers, any number of senders and receivers. */
 typedef struct weft_queue {
-    weft__waitlist weft__putters;
-    weft__waitlist weft__getters;
+    uint32_t weft__lock;
+    uint32_t weft__closed;
+    void *weft__putters[2];
+    void *weft__getters[2];
     void **weft__items;
     size_t weft__capacity;
     size_t weft__first;
     size_t weft__count;
-    uint32_t weft__closed;
-    uint32_t weft__unused;
 } weft_queue;
 
 /** Static initialisers; all zero is right too (a semaphore then has no permit). */
-#define WEFT_MUTEX_INIT  {{0, 0, NULL, NULL}, 0}
-#define WEFT_SEM_INIT(n) {{0, 0, NULL, NULL}, (n), 0}
-#define WEFT_EVENT_INIT  {{0, 0, NULL, NULL}, 0, 0}
-#define WEFT_COND_INIT   {{0, 0, NULL, NULL}}
+#define WEFT_MUTEX_INIT       \
+    {                         \
+        {0, 0, NULL, NULL}, 0 \
+    }
+#define WEFT_SEM_INIT(n)           \
+    {                              \
+        {0, 0, NULL, NULL}, (n), 0 \
+    }
+#define WEFT_EVENT_INIT          \
+    {                            \
+        {0, 0, NULL, NULL}, 0, 0 \
+    }
+#define WEFT_COND_INIT       \
+    {                        \
+        {                    \
+            0, 0, NULL, NULL \
+        }                    \
+    }
 
 /** The most permits that a semaphore can hold. */
 #define WEFT_SEM_MAX 0x7fffffffu

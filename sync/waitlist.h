@@ -1,0 +1,97 @@
+/*
+ * waitlist - who waits at an object of sync/, in the order of arrival, under the object's lock.
+ *
+ *     acquire; if it can be had at once: take it, release, return
+ *     waitlist_enter; release
+ *     rc = weft__wait_commit(...)               suspends: worker, errno stale
+ *     waitlist_leave                            on every way out, granted or cancelled
+ *
+ * Invariants  I1  a waiter is linked, popped and woken under the lock only
+ *             I2  a waiter returns to its caller only after it has held the lock once more
+ *
+ * I2 is why every wait ends with waitlist_leave, although one that was granted has nothing to unlink:
+ * the one that grants still holds the lock then. Without I2 the woken one could free the object (it
+ * may have been the last that needs it) or end the runtime, while the other is still at work on them:
+ * the trap that sem_post and sem_destroy of glibc fell into (bug 12674).
+ * The lock's own last access is safe for the same purpose: see core/lock.h.
+ */
+#ifndef WEFT_SYNC_WAITLIST_H
+#define WEFT_SYNC_WAITLIST_H
+
+#include <weft/sync.h>
+
+#include "core/list.h"
+#include "core/lock.h"
+#include "core/wait.h"
+
+/* So many are woken before the lock is let go for a moment: it is held for microseconds at most,
+ * also with 100,000 waiters. */
+#define WAITLIST_BATCH 32
+
+/* What weft__waitlist is inside the library. */
+struct waitlist {
+    struct lock lock;
+    uint32_t round; /* grows each time that all are woken; who comes later is not meant */
+    struct list waiters;
+};
+
+_Static_assert(sizeof(struct waitlist) == sizeof(weft__waitlist), "one overlays the other");
+_Static_assert(_Alignof(struct waitlist) == _Alignof(weft__waitlist), "one overlays the other");
+_Static_assert(offsetof(struct waitlist, lock) == offsetof(weft__waitlist, lock), "same place");
+_Static_assert(offsetof(struct waitlist, round) == offsetof(weft__waitlist, round), "same place");
+_Static_assert(offsetof(struct waitlist, waiters) == offsetof(weft__waitlist, first), "same place");
+
+/* Begins a wait at the end of the list. Lock held. */
+static inline void waitlist_enter(struct list *waiters, struct waiter *waiter, uint32_t round,
+                                  void *item)
+{
+    weft__wait_begin(waiter);
+    waiter->count = round;
+    waiter->item = item;
+    list_push_last(waiters, &waiter->link);
+}
+
+/* Ends a wait: the waiter's memory and the object are the caller's again (I2). */
+static inline void waitlist_leave(struct lock *lock, struct list *waiters, struct waiter *waiter)
+{
+    lock_acquire(lock);
+    if (waiter->linked)
+        list_remove(waiters, &waiter->link);
+    lock_release(lock);
+}
+
+/* The one that has waited longest, unlinked; NULL if nobody waits. It may be cancelled already:
+ * weft__wake tells. Lock held. */
+static inline struct waiter *waitlist_pop(struct list *waiters)
+{
+    struct link *link = list_pop_first(waiters);
+
+    if (!link)
+        return NULL;
+
+    struct waiter *waiter = container_of(link, struct waiter, link);
+
+    waiter->linked = false;
+    return waiter;
+}
+
+/* Wakes all whose round is `round` or older. Lock held; it is let go in between for a moment, but
+ * only while some of them still wait, and therefore the object lives. */
+static inline void waitlist_wake_all(struct lock *lock, struct list *waiters, uint32_t round,
+                                     unsigned reason)
+{
+    for (unsigned woken = 1; !list_is_empty(waiters); woken++) {
+        struct waiter *first = container_of(waiters->first, struct waiter, link);
+
+        if ((int32_t)(first->count - round) > 0)
+            return;
+        (void)waitlist_pop(waiters);     /* it is `first` */
+        (void)weft__wake(first, reason); /* false: it was cancelled, and needs no wake */
+        if (woken % WAITLIST_BATCH == 0 && !list_is_empty(waiters)) {
+            lock_release(lock);
+            lock_acquire(lock);
+        }
+    }
+}
+
+#endif
