@@ -1,0 +1,293 @@
+# shellcheck shell=bash
+# parts.sh - the parts of tests/run. Each has about_NAME, a line for --list, and part_NAME, which
+# installs what it needs, builds, and reports with check and program.
+
+need_build() {
+    need gcc gcc
+    need cmake cmake
+    need ninja ninja-build
+    need_header stdio.h libc6-dev
+    need_header liburing.h liburing-dev
+    need_header ck_stack.h libck-dev
+    need_header cmocka.h libcmocka-dev
+    need_header sqlite3.h libsqlite3-dev
+}
+
+need_clang() {
+    need_build
+    need clang-19 clang-19
+    need_file "/usr/lib/llvm-19/lib/clang/19/lib/*/libclang_rt.tsan*.a" libclang-rt-19-dev
+}
+
+# Installs what is missing and builds: make_ready [PRESET TARGET...]. A failure of it is one test's.
+make_ready() {
+    local start
+    start=$(now_ms)
+    if need_install && { [ $# -eq 0 ] || build "$@"; }; then
+        [ $# -eq 0 ] || printf '  built %s in %d s\n' "$1" $((($(now_ms) - start) / 1000))
+    else
+        row "getting ready" 0 1 $(($(now_ms) - start))
+        return 1
+    fi
+}
+
+# Address randomisation that a sanitizer cannot place its shadow in is switched off where allowed.
+steady=()
+setarch -R true 2>/dev/null && steady=(setarch -R)
+
+# Every unit test program of a preset, once for each loop, with an environment. $1 preset, $2
+# seconds, then NAME=VALUE...
+both_loops() {
+    local preset=$1 seconds=$2 loop path
+    shift 2
+    make_ready "$preset" all || return
+    for loop in uring epoll; do
+        for path in $(unit_programs "$preset"); do
+            program "${path##*/}, $loop" "$seconds" env "$@" WEFT_LOOP=$loop "${steady[@]}" "$path"
+        done
+    done
+}
+
+about_unit() { echo "every test program, optimised, both event loops"; }
+part_unit() {
+    need_build
+    both_loops release 300
+}
+
+about_small() { echo "the same with tiny queues and caches and weft's own assertions"; }
+part_small() {
+    need_build
+    both_loops small 300
+}
+
+about_migrate() { echo "the same, and no task ever goes on where it waited (WEFT_DEBUG=migrate)"; }
+part_migrate() {
+    need_build
+    both_loops release 300 WEFT_DEBUG=migrate
+}
+
+about_clang() { echo "the same, made by clang-19 without a warning"; }
+part_clang() {
+    need_clang
+    both_loops clang 300
+}
+
+about_asan() { echo "the same under the address and undefined behaviour sanitizers, with migration"; }
+part_asan() {
+    need_build
+    both_loops asan 600 WEFT_DEBUG=migrate CHECK_WATCHDOG=120 \
+        ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
+        UBSAN_OPTIONS=print_stacktrace=1
+    short_stress asan UBSAN_OPTIONS=print_stacktrace=1
+}
+
+about_tsan() { echo "the same under the thread sanitizer, with migration"; }
+part_tsan() {
+    need_clang
+    both_loops tsan 600 WEFT_DEBUG=migrate CHECK_WATCHDOG=180 TSAN_OPTIONS=history_size=4
+    short_stress tsan TSAN_OPTIONS=history_size=4
+}
+
+# The stress programs of a sanitizer build, with a fraction of their rounds.
+short_stress() {
+    local preset=$1 path
+    shift
+    for path in "build/$preset/tests"/*_stress_test; do
+        program "${path##*/}, short" 600 env "$@" CHECK_STRESS=short CHECK_WATCHDOG=180 \
+            "${steady[@]}" "$path"
+    done
+}
+
+about_stress() { echo "ledgers: nothing lost, nothing twice, whatever races"; }
+part_stress() {
+    local path loop
+    need_build
+    make_ready release all || return
+    for path in build/release/tests/*_stress_test; do
+        for loop in uring epoll; do
+            program "${path##*/}, $loop" 300 env WEFT_LOOP=$loop "$path"
+        done
+    done
+}
+
+about_guide() { echo "the guide's programs, their output line by line"; }
+part_guide() {
+    local source name
+    need_build
+    make_ready release all || return
+    for source in examples/guide/*.c; do
+        name=$(basename "$source" .c)
+        check "$name" guide_output "build/release/examples/guide_$name" "tests/guide/$name.expect"
+    done
+}
+
+# Runs a program and holds each line of its output against the pattern on the same line of a file.
+guide_output() {
+    local line number=0 status patterns=()
+    timeout -k 10 120 env GUIDE_SCALE=0.1 "$1" >"$work/lines"
+    status=$?
+    [ "$status" -eq 0 ] || echo "it ended with status $status"
+    mapfile -t patterns <"$2"
+    while IFS= read -r line; do
+        if ! [[ $line =~ ${patterns[number]-^there is no line here$} ]]; then
+            echo "line $((number + 1)) is:      $line"
+            echo "and should match: ${patterns[number]-nothing, it is one too many}"
+            status=1
+        fi
+        number=$((number + 1))
+    done <"$work/lines"
+    if [ "$number" -lt ${#patterns[@]} ]; then
+        echo "$number lines instead of ${#patterns[@]}"
+        status=1
+    fi
+    return "$status"
+}
+
+about_contrast() { echo "examples/run with waits of a tenth, both loops, the figures checked"; }
+part_contrast() {
+    local loop
+    need_build
+    need python3 python3-minimal
+    make_ready || return
+    for loop in uring epoll; do
+        check "contrast, $loop" contrast_figures "$loop"
+    done
+    check "contrast names a wrong option" contrast_refuses
+}
+
+contrast_figures() {
+    timeout -k 10 300 examples/run --scale 0.1 --loop "$1" --json "$work/contrast.json" \
+        --html "$work/contrast.html" || return
+    python3 tests/contrast_check.py "$1" 0.1 "$work/contrast.json" "$work/contrast.html"
+}
+
+contrast_refuses() {
+    if examples/run --loop kqueue; then
+        echo "it took --loop kqueue"
+        return 1
+    fi
+    examples/run --loop kqueue 2>&1 | grep -F kqueue
+}
+
+about_headers() { echo "each public header alone and twice, as C11 and as C++17"; }
+part_headers() {
+    local header
+    need gcc gcc
+    need g++ g++
+    need_header stdio.h libc6-dev
+    make_ready || return
+    mkdir -p "$work/include/weft"
+    cp weft.h "$work/include"
+    cp ./*/weft/*.h "$work/include/weft"
+    for header in weft.h ./*/weft/*.h; do
+        header=${header/#.\/*\/weft/weft}
+        check "$header" header_alone "$header"
+    done
+}
+
+header_alone() {
+    printf '#include <%s>\n#include <%s>\n' "$1" "$1" >"$work/alone.c"
+    printf '#include <%s>\n#include <%s>\n' "$1" "$1" >"$work/alone.cc"
+    gcc -std=c11 -pedantic -Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only \
+        -I"$work/include" "$work/alone.c" &&
+        g++ -std=c++17 -pedantic -Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only \
+            -I"$work/include" "$work/alone.cc"
+}
+
+about_docs() { echo "every public function says what it returns and since when"; }
+part_docs() {
+    need awk mawk
+    make_ready || return
+    check "every public function is documented" awk -f tests/docs.awk weft.h ./*/weft/*.h
+}
+
+about_orders() { echo "every ordered atomic access names its partner or its reason"; }
+part_orders() {
+    need awk mawk
+    make_ready || return
+    check "every ordered access says why" awk -f tests/orders.awk ./{core,sync,pool,io}/*.[ch]
+}
+
+about_symbols() { echo "what the libraries show and how they are linked"; }
+part_symbols() {
+    need_build
+    make_ready release weft weft_static || return
+    check "libweft.so shows weft_ names only" only_names build/release/libweft.so -D
+    check "libweft.a defines weft_ names only" only_names build/release/libweft.a -g
+    check "no executable stack" no_executable_stack build/release/libweft.so
+    check "relocations are read-only after start" readelf_has BIND_NOW -d
+    check "segment for read-only relocations" readelf_has GNU_RELRO -lW
+    check "the shared library is called libweft.so.0" readelf_has 'soname: \[libweft.so.0\]' -d
+    check "thread-local variables have one address" no_tls_call
+}
+
+only_names() {
+    nm "$2" --defined-only "$1" | awk 'NF == 3 && $3 !~ /^weft_/ { print; bad = 1 } END { exit bad }'
+}
+
+no_executable_stack() {
+    readelf -lW "$1" | awk '/GNU_STACK/ { print; seen = 1; if (/E/ && $7 ~ /E/) bad = 1 } END { exit bad || !seen }'
+}
+
+readelf_has() { readelf "$2" build/release/libweft.so | grep -E "$1"; }
+
+# A task may go on on another thread: no code of weft may ask once for the address of what is
+# thread-local and keep it.
+no_tls_call() { ! nm build/release/libweft.a 2>/dev/null | grep -F __tls_get_addr; }
+
+about_install() { echo "installed, as a sub-project, by CMake and by pkg-config"; }
+part_install() {
+    need_build
+    need pkg-config pkg-config
+    make_ready release weft weft_static || return
+    check "cmake --install" cmake --install build/release --prefix "$work/prefix"
+    check "find_package, both libraries" consumer_cmake found -DCMAKE_PREFIX_PATH="$work/prefix"
+    check "add_subdirectory builds the library alone" consumer_subproject
+    check "pkg-config" consumer_pkg_config
+    check "pkg-config --static" consumer_pkg_config --static
+}
+
+consumer_cmake() {
+    local name=$1
+    shift
+    cmake -G Ninja -S tests/consumer -B "$work/$name" "$@" && cmake --build "$work/$name" &&
+        "$work/$name/consumer" && "$work/$name/consumer_static"
+}
+
+consumer_subproject() {
+    consumer_cmake inside -DWEFT_SOURCE="$PWD" || return
+    if grep -q -e '-Werror ' -e cmocka -e sqlite "$work/inside/build.ninja"; then
+        echo "the sub-project builds tests or examples, or makes warnings errors"
+        return 1
+    fi
+}
+
+consumer_pkg_config() {
+    local flags
+    export PKG_CONFIG_PATH
+    PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name weft.pc)")
+    flags=$(pkg-config --cflags --libs "$@" weft) || return
+    # shellcheck disable=SC2086
+    gcc -std=c11 tests/consumer/main.c -o "$work/by_hand" ${1:+-Wl,-Bstatic} $flags ${1:+-Wl,-Bdynamic} || return
+    LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH") "$work/by_hand"
+}
+
+about_idle() { echo "an idle program makes no system call for 10 s"; }
+part_idle() {
+    local loop
+    need_build
+    need strace strace
+    make_ready release idle || return
+    for loop in uring epoll; do
+        check "idle, $loop" idle_is_silent "$loop"
+    done
+}
+
+# The program says when it is idle with a write to descriptor 1; from a second after that on, every
+# line of the trace is a system call too many.
+idle_is_silent() {
+    timeout 14 strace -f -ttt -o "$work/trace" env WEFT_LOOP="$1" build/release/tests/idle
+    awk '/write\(1, "idle/ { ready = $2 }
+         ready && $2 > ready + 1 && $2 < ready + 11 { print; bad = 1 }
+         END { if (!ready) print "the program did not get so far"; exit bad || !ready }' "$work/trace"
+}
