@@ -14,4 +14,10 @@
 #define TUNE_SLOT_BATCH      2
 #define TUNE_LOCK_SPINS      0
 
+#define TUNE_POOL_BOUND       4
+#define TUNE_BLOCKING_THREADS 8
+#define TUNE_NAMES_THREADS    1
+#define TUNE_POOL_STAND_INS   1024
+#define TUNE_LANE_LINGER_NS   INT64_C(1000000)
+
 #endif

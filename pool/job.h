@@ -1,0 +1,56 @@
+/*
+ * job - a call that waits for a thread of a pool, in the slot of its future.
+ *
+ * A job leaves its queue once: a thread takes it to run it, or its cancellation takes it to end it
+ * unrun. FUTURE_TAKEN in the future's state word decides who, so that a cancel that comes late finds
+ * another generation there, or the flag, and never looks at the rest of the slot.
+ *
+ *     from     event     to     who                   holds afterwards
+ *     QUEUED   take      TAKEN  a thread of the pool  it runs fn, then completes the future
+ *     QUEUED   take      TAKEN  cancel, or shutdown   it runs drop, then completes the future
+ *
+ * Invariants  J1  who has taken a job, and nobody else, reads its fields and completes it
+ *             J2  a job holds its room from the offload until it has been taken
+ *             J3  pool->live counts the jobs that were queued and are not completed
+ */
+#ifndef WEFT_POOL_JOB_H
+#define WEFT_POOL_JOB_H
+
+#include <weft/pool.h>
+
+#include "core/future.h"
+
+struct job {
+    struct future future;
+    weft_fn fn;                                     /* (i) */
+    void *arg;                                      /* (i) the caller's, or `val` */
+    void (*drop)(void *arg);                        /* (i) NULL: nothing to do */
+    struct weft_pool *pool;                         /* (i) */
+    struct link link;                               /* of pool->queue, under pool->lock */
+    bool queued;                                    /* in pool->queue; under pool->lock */
+    bool has_room;                                  /* (i) holds a permit of pool->room: J2 */
+    _Alignas(16) unsigned char val[WEFT_VAL_BYTES]; /* (i) the copy that arg points to */
+};
+_Static_assert(sizeof(struct job) <= SLOT_BYTES, "a job fits a slot");
+
+/* What an offer does when the queue is full. */
+enum job_manner { JOB_WAITS, JOB_TRIES };
+
+/* Makes a job and queues it. Returns its handle, or the failed one; then drop has run. */
+weft_future weft__job_offer(struct weft_pool *pool, enum job_manner manner,
+                            const weft_task_options *options, weft_fn fn, void *arg);
+
+/* Claims a job that stands in its queue, or did a moment ago: J1. False: somebody else has. */
+static inline bool job_take(struct job *job)
+{
+    return (or_seq(&job->future.state, FUTURE_TAKEN) & FUTURE_TAKEN) == 0;
+}
+
+/* Gives the room in the queue back. For who has taken the job, before it ends: J2. */
+void weft__job_give_room(struct job *job);
+
+/* Ends a job that the caller has taken: after fn returned `status`, or unrun. */
+void weft__job_complete(struct job *job, int status);
+void weft__job_end_unrun(struct job *job, int status);
+
+#endif

@@ -1,0 +1,148 @@
+/*
+ * lanes - the pools that every runtime has: the CPU pool, the blocking lane, the lane for names.
+ *
+ * Each has a queue and threads of its own, so that none stalls another: a name that takes 5 s to be
+ * looked up does not hold up a file, and computing holds up neither.
+ */
+#include <errno.h>
+
+#include <weft/pool.h>
+
+#include "core/loop.h"
+#include "core/runtime.h"
+#include "core/sys.h"
+#include "core/tuning.h"
+#include "core/wait.h"
+#include "pool/job.h"
+#include "pool/pool.h"
+#include "pool/thread.h"
+
+enum { POOL_CPU, POOL_BLOCKING, POOL_NAMES, POOLS };
+
+struct pools {
+    struct weft_pool all[POOLS];
+};
+
+int weft__pools_start(struct runtime *runtime, struct pools **ret_pools)
+{
+    const weft_options *options = weft__runtime_options(runtime);
+    int cpu = options->pool_threads;
+    int blocking = options->blocking_threads;
+    const struct pool_shape shapes[POOLS] = {
+        {.label = "cpu",
+         .limit = cpu > 0 ? (uint32_t)cpu : 1,
+         .linger = WEFT_NO_TIMEOUT,
+         .class = CLASS_OF_CPU},
+        {.label = "block",
+         .limit = blocking > 0 ? (uint32_t)blocking : TUNE_BLOCKING_THREADS,
+         .linger = TUNE_LANE_LINGER_NS},
+        {.label = "name", .limit = TUNE_NAMES_THREADS, .linger = TUNE_LANE_LINGER_NS},
+    };
+    struct pools *pools = weft__sys_alloc_lines(sizeof *pools);
+
+    if (!pools)
+        return -ENOMEM;
+    for (int i = 0; i < POOLS; i++)
+        weft__pool_init(&pools->all[i], runtime, &shapes[i]);
+    *ret_pools = pools;
+    return 0;
+}
+
+int weft__pools_stop(struct pools *pools, int64_t deadline)
+{
+    bool all_ended = true;
+
+    for (int i = 0; i < POOLS; i++)
+        weft__pool_close(&pools->all[i]);
+    for (int i = 0; i < POOLS; i++)
+        all_ended &= weft__pool_wait_empty(&pools->all[i], deadline);
+    if (all_ended)
+        return 0;
+    for (int i = 0; i < POOLS; i++) {
+        weft__threads_report(&pools->all[i]);
+        weft__threads_abandon(&pools->all[i]);
+    }
+    return -ETIMEDOUT;
+}
+
+void weft__pools_free(struct pools *pools)
+{
+    if (!pools)
+        return;
+    for (int i = 0; i < POOLS; i++)
+        weft__threads_join(&pools->all[i]);
+    weft__sys_free(pools);
+}
+
+const char *weft__pools_class(const struct pools *pools)
+{
+    return load_seq(&pools->all[POOL_CPU].class_word);
+}
+
+int weft__pools_threads(const struct pools *pools) { return (int)pools->all[POOL_CPU].shape.limit; }
+
+/* A pool of the runtime that the caller is in; NULL if none runs. */
+static struct weft_pool *pool_at(int index)
+{
+    struct runtime *runtime;
+
+    if (weft__runtime_enter(&runtime) < 0)
+        return NULL;
+    struct weft_pool *pool = &weft__runtime_pools(runtime)->all[index];
+    weft__runtime_leave(runtime);
+    return pool;
+}
+
+weft_pool *weft_cpu(void) { return pool_at(POOL_CPU); }
+
+weft_pool *weft_blocking_lane(void) { return pool_at(POOL_BLOCKING); }
+
+/* A call on a lane, on the stack of who waits for it. */
+struct lane_call {
+    weft_fn fn;
+    void *arg;
+    bool ran;
+    int status;
+};
+
+static int lane_call_run(void *arg)
+{
+    struct lane_call *call = arg;
+
+    call->status = call->fn(call->arg);
+    call->ran = true;
+    return 0;
+}
+
+/* Runs fn(arg) on the lane and waits for it. What ran counts, also for a caller who was cancelled
+ * meanwhile: the status is the only trace of what the call has done. A job calls fn itself: its
+ * thread may block, and jobs that wait for a full lane could wait for each other. */
+static int lane_call(struct weft_pool *lane, const char *site, weft_fn fn, void *arg)
+{
+    struct lane_call call = {.fn = fn, .arg = arg};
+
+    if (weft__pool_thread())
+        return fn(arg);
+    int rc = weft__wait_check(); /* suspends: worker, errno stale */
+    if (rc < 0)
+        return rc;
+    weft_future future = weft_offload_at(lane, site, lane_call_run, &call); /* suspends, too */
+    rc = weft_await(future); /* suspends: worker, errno stale */
+    return call.ran ? call.status : rc;
+}
+
+int weft_blocking_at(const char *site, weft_fn fn, void *arg)
+{
+    if (!fn)
+        return -EINVAL;
+    return lane_call(weft_blocking_lane(), site, fn, arg); /* suspends: worker, errno stale */
+}
+
+int weft__lane_run(enum lane lane, int (*fn)(void *arg), void *arg)
+{
+    switch (lane) {
+    case LANE_BLOCKING: return lane_call(pool_at(POOL_BLOCKING), "blocking call of weft", fn, arg);
+    case LANE_NAMES: return lane_call(pool_at(POOL_NAMES), "name look-up of weft", fn, arg);
+    }
+    return -EINVAL;
+}
