@@ -1,28 +1,37 @@
 /*
  * loop - one event loop per worker: io_uring (loop_uring.c) or epoll (loop_epoll.c).
  *
- * The worker polls it between tasks and sleeps in it. Tasks run operations through loop_run; the
- * memory of an operation may live on the task's stack, since the task stays suspended until the
+ * The worker polls it between tasks and sleeps in it. Tasks run operations through weft__loop_run;
+ * the memory of an operation may live on the task's stack, since the task stays suspended until the
  * operation has truly ended, cancelled or not.
+ *
+ * The two loops differ in what they call done: io_uring ends an operation when it has happened; epoll
+ * tries at once, and answers -EAGAIN (-EINPROGRESS to a connect) if it must wait for OP_READY first.
+ * io_uring says -EAGAIN too, for a descriptor with O_NONBLOCK. So the caller handles it for both (see
+ * io/call.c).
  */
 #ifndef WEFT_CORE_LOOP_H
 #define WEFT_CORE_LOOP_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <weft/runtime.h>
 
 #include "core/atomic.h"
 
+struct fd_use;
+struct sockaddr;
 struct worker;
 struct loop;
 
 enum op_kind {
-    OP_READ,    /* fd, buffer, bytes, offset (-1: in order) */
-    OP_WRITE,   /* fd, buffer, bytes, offset (-1: in order) */
-    OP_ACCEPT,  /* fd, address, address_bytes: gives a close-on-exec descriptor */
-    OP_CONNECT, /* fd, address, address_bytes */
-    OP_OPEN,    /* path, flags, mode: gives a close-on-exec descriptor */
+    OP_READ,    /* fd, buffer, bytes, offset (-1: in order), is_no_socket */
+    OP_WRITE,   /* fd, buffer, bytes, offset (-1: in order), is_no_socket */
+    OP_ACCEPT,  /* fd, address, address_bytes, flags (SOCK_*) */
+    OP_CONNECT, /* fd, address, *address_bytes */
+    OP_OPEN,    /* path, flags, mode */
+    OP_READY,   /* fd, flags (POLLIN or POLLOUT): gives what is ready */
 };
 
 /* An operation of the kernel's, on the stack of the task that runs it. */
@@ -32,11 +41,14 @@ struct op {
     void *buffer;
     size_t bytes;
     off_t offset;
+    bool is_no_socket; /* false: if it is none, the answer is -ENOTSOCK */
     const char *path;
     int flags;
     mode_t mode;
     struct sockaddr *address;
     uint32_t *address_bytes;
+    struct fd_use
+        *use; /* to be told while it is in flight, so that close can end it; may be NULL */
 };
 
 struct loop_ops {
@@ -48,20 +60,23 @@ struct loop_ops {
     int (*poll)(struct loop *loop, int64_t ns);
     /* Ends a poll that waits, or the next one. From any thread. */
     void (*wake)(struct loop *loop);
-    /* Runs one operation for the calling task; suspends. The result, or -ECANCELED: then it had no
-     * effect. `loop` is the loop of the worker that carries the task when the call begins. */
+    /* Runs one operation for the calling task; suspends. The result; -ECANCELED (the task was, or
+     * the operation by `cancel`) and -EINTR: it had no effect. `loop` is that of the worker which
+     * carries the task when the call begins. */
     ssize_t (*run)(struct loop *loop, struct op *op);
-    /* Asks for the end of the operation that a task waits for; its key is what run stored with
-     * weft__wait_set_op. From any thread; harmless if the operation has ended. */
+    /* Asks for the end of the operation in flight with this key, which run has given to
+     * weft__wait_set_op and to weft__fd_publish. From any thread; harmless if it has ended. */
     void (*cancel)(struct loop *loop, uint64_t key);
-    /* True if a poll could find anything at all: operations in flight. Only from the worker. */
+    /* True if a poll could find anything at all: operations in flight or not yet submitted. Only
+     * from the worker. */
     bool (*is_busy)(const struct loop *loop);
 };
 
 struct loop {
     const struct loop_ops *ops;
-    struct worker *worker; /* (i) whose it is */
-    void *state;           /* (i) of loop_uring.c or loop_epoll.c */
+    struct worker *worker;  /* (i) whose it is */
+    void *state;            /* (i) of loop_uring.c or loop_epoll.c */
+    const char *refused_by; /* (i) the call that refused io_uring, if one did */
 };
 
 extern const struct loop_ops weft__loop_uring;
@@ -71,6 +86,9 @@ extern const struct loop_ops weft__loop_epoll;
  * says in words why it is this one. */
 int weft__loop_init(struct loop *loop, struct worker *worker, weft_loop asked, char *why);
 void weft__loop_destroy(struct loop *loop);
+
+/* Runs one operation of the calling task in the loop of its worker: as ops->run. */
+ssize_t weft__loop_run(struct op *op);
 
 /* Runs fn(arg), which may block its thread, on the blocking lane or on the lane for name look-ups,
  * and waits for it. core and io own this interface; pool implements it, above them. Cancelled: a

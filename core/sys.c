@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -194,6 +195,19 @@ int weft__sys_epoll_wait(int epoll, struct epoll_event *events, int capacity, in
         rc = epoll_wait(epoll, events, capacity, ms > 60000 ? 60000 : (int)ms);
     }
     rc = rc < 0 ? -errno : rc;
+    errno = saved;
+    return rc;
+}
+
+int weft__sys_poll(int fd, short events)
+{
+    struct pollfd look = {.fd = fd, .events = events};
+    int saved = errno;
+    int rc = fault("poll");
+
+    if (rc < 0)
+        return rc;
+    rc = poll(&look, 1, 0) < 0 ? -errno : look.revents;
     errno = saved;
     return rc;
 }

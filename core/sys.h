@@ -47,6 +47,7 @@ int weft__sys_eventfd_signal(int fd);
 int weft__sys_epoll_create(void);
 int weft__sys_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event);
 int weft__sys_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t ns);
+int weft__sys_poll(int fd, short events); /* what is ready now; 0: nothing */
 int weft__sys_open(const char *path, int flags, mode_t mode);
 int weft__sys_fcntl(int fd, int command, int arg);
 int weft__sys_fstat(int fd, struct stat *ret_stat);

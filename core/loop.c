@@ -1,0 +1,56 @@
+/*
+ * loop - chooses the loop of a worker, and says why it is this one.
+ */
+#include "core/loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/worker.h"
+
+#define WHY_BYTES 96
+
+static int set_up(struct loop *loop, const struct loop_ops *ops)
+{
+    loop->ops = ops;
+    return ops->init(loop);
+}
+
+/* Which call refused io_uring: the loop's state is gone, the error tells enough. */
+static void say_refused(char *why, const char *call, int rc)
+{
+    const char *name = strerrorname_np(-rc);
+    const char *words = strerrordesc_np(-rc);
+
+    (void)snprintf(why, WHY_BYTES, "%s: %s (%s); using epoll", call,
+                   words ? words : "unknown error",
+                   name ? name : "?"); /* a cut sentence is still one */
+}
+
+int weft__loop_init(struct loop *loop, struct worker *worker, weft_loop asked, char *why)
+{
+    loop->worker = worker;
+    if (asked == WEFT_LOOP_EPOLL) {
+        (void)snprintf(why, WHY_BYTES, "asked for");
+        return set_up(loop, &weft__loop_epoll);
+    }
+    loop->refused_by = "io_uring";
+    int rc = set_up(loop, &weft__loop_uring);
+    if (rc == 0) {
+        (void)snprintf(why, WHY_BYTES,
+                       asked == WEFT_LOOP_URING ? "asked for" : "the kernel has it");
+        return 0;
+    }
+    say_refused(why, loop->refused_by, rc);
+    return set_up(loop, &weft__loop_epoll);
+}
+
+void weft__loop_destroy(struct loop *loop) { loop->ops->destroy(loop); }
+
+ssize_t weft__loop_run(struct op *op)
+{
+    struct loop *loop = &weft__worker()->loop;
+
+    return loop->ops->run(loop, op); /* suspends: worker, errno stale */
+}

@@ -1,0 +1,334 @@
+/*
+ * loop_epoll - epoll: operations are tried at once, and tasks wait for readiness.
+ *
+ * Nothing is ever in the kernel's hands: a task that waits for OP_READY can be cancelled like one that
+ * waits for a semaphore. What can only block goes to the blocking lane: files, and opening by path.
+ *
+ * A descriptor stands in two sets, one for reading and one for writing, so that each one-shot
+ * registration belongs to one wait and its key names that wait:
+ *
+ *     in  <- bell, descriptors to read from, out
+ *     out <- descriptors to write to
+ *
+ * Invariants  I1  an event whose key means no wait any more is dropped (a description that lives on
+ *                 in a child keeps its registration after we closed the number)
+ *             I2  a registration that has not fired is removed by the task that made it
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <weft/task.h>
+
+#include "core/bell.h"
+#include "core/fd.h"
+#include "core/loop.h"
+#include "core/opslot.h"
+#include "core/worker.h"
+
+#define BATCH 64 /* events per call */
+
+/* Operations in a row that may succeed without a wait before the other tasks get their turn. */
+#define TURN 32
+
+/* Data of events that belong to no wait; keys are greater. */
+#define DATA_BELL 0
+#define DATA_OUT  1
+
+struct epolls {
+    int in, out;
+    struct bell bell;
+    struct opslots slots;
+    uint32_t tries; /* operations tried so far */
+};
+
+static int set_up(struct epolls *epolls)
+{
+    struct epoll_event bell = {.events = EPOLLIN | EPOLLET, .data.u64 = DATA_BELL};
+    struct epoll_event out = {.events = EPOLLIN, .data.u64 = DATA_OUT};
+    int rc = weft__sys_epoll_ctl(epolls->in, EPOLL_CTL_ADD, epolls->bell.fd, &bell);
+
+    return rc < 0 ? rc : weft__sys_epoll_ctl(epolls->in, EPOLL_CTL_ADD, epolls->out, &out);
+}
+
+static int init(struct loop *loop)
+{
+    struct epolls *epolls = weft__sys_alloc(sizeof *epolls);
+
+    if (!epolls)
+        return -ENOMEM;
+    int rc = bell_init(&epolls->bell);
+    if (rc < 0)
+        goto free_state;
+    rc = epolls->in = weft__sys_epoll_create();
+    if (rc < 0)
+        goto destroy_bell;
+    rc = epolls->out = weft__sys_epoll_create();
+    if (rc < 0)
+        goto close_in;
+    rc = set_up(epolls);
+    if (rc < 0)
+        goto close_out;
+    loop->state = epolls;
+    return 0;
+close_out:
+    (void)weft__sys_close(epolls->out); /* nothing to flush, here and below */
+close_in:
+    (void)weft__sys_close(epolls->in);
+destroy_bell:
+    bell_destroy(&epolls->bell);
+free_state:
+    weft__sys_free(epolls);
+    return rc;
+}
+
+static void destroy(struct loop *loop)
+{
+    struct epolls *epolls = loop->state;
+
+    (void)weft__sys_close(epolls->out); /* nothing to flush, here and below */
+    (void)weft__sys_close(epolls->in);
+    bell_destroy(&epolls->bell);
+    weft__opslots_destroy(&epolls->slots);
+    weft__sys_free(epolls);
+}
+
+/* Ends the wait with this key, if it goes on: result is what is ready, or -ECANCELED. The task may
+ * be cancelled at the same time: so its sleeper is copied, and nothing on its stack touched later. */
+static bool end_wait(struct epolls *epolls, uint64_t key, ssize_t result)
+{
+    struct opslot ended = {.sleeper = NULL};
+
+    lock_acquire(&epolls->slots.lock);
+    struct opslot *slot = weft__opslot_find(&epolls->slots, key);
+    if (slot && slot->sleeper) {
+        *slot->result = result;
+        ended = *slot;
+    }
+    lock_release(&epolls->slots.lock);
+    return ended.sleeper && weft__wake_sleeper(ended.sleeper, ended.seq, 0);
+}
+
+/* Takes the events of one set. Returns how many tasks it made ready. */
+static int take_events(struct epolls *epolls, int set, int64_t ns)
+{
+    struct epoll_event events[BATCH];
+    int count = weft__sys_epoll_wait(set, events, BATCH, ns);
+    int woken = 0;
+
+    for (int i = 0; i < count; i++) { /* interrupted: none, and the worker looks at its clock */
+        uint64_t key = events[i].data.u64;
+
+        if (key == DATA_OUT)
+            woken += take_events(epolls, epolls->out, 0); /* no deeper than this */
+        else if (key != DATA_BELL)
+            woken += end_wait(epolls, key, (ssize_t)events[i].events); /* I1 */
+    }
+    return woken;
+}
+
+static int poll_sets(struct loop *loop, int64_t ns)
+{
+    struct epolls *epolls = loop->state;
+
+    if (ns <= 0)
+        return take_events(epolls, epolls->in, 0);
+
+    int woken = take_events(epolls, epolls->in, bell_may_sleep(&epolls->bell) ? ns : 0);
+
+    bell_awake(&epolls->bell);
+    return woken;
+}
+
+static void ring_bell(struct loop *loop)
+{
+    struct epolls *epolls = loop->state;
+
+    bell_ring(&epolls->bell);
+}
+
+static void cancel(struct loop *loop, uint64_t key)
+{
+    (void)end_wait(loop->state, key, -ECANCELED); /* false: it has ended */
+}
+
+static bool is_busy(const struct loop *loop)
+{
+    const struct epolls *epolls = loop->state;
+
+    return load_relaxed(&epolls->slots.used) > 0; /* relaxed: a hint; polls that wait do not ask */
+}
+
+/* Registers one shot. Returns 0; -EPERM: always ready, such as a file. */
+static int arm(int set, int fd, uint32_t events, uint64_t key)
+{
+    struct epoll_event event = {.events = events | EPOLLONESHOT, .data.u64 = key};
+    int rc = weft__sys_epoll_ctl(set, EPOLL_CTL_MOD, fd, &event); /* it waited here before? */
+
+    if (rc == -ENOENT)
+        rc = weft__sys_epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
+    return rc;
+}
+
+static ssize_t wait_ready(struct loop *loop, struct op *op)
+{
+    struct epolls *epolls = loop->state;
+    int set = op->flags & POLLOUT ? epolls->out : epolls->in;
+    struct waiter waiter;
+    ssize_t result = 0;
+    uint64_t key;
+    int rc = weft__opslot_take(&epolls->slots, &key);
+
+    if (rc < 0)
+        return rc;
+    weft__wait_begin(&waiter);
+    weft__opslot_aim(&epolls->slots, key, &waiter, &result);
+    weft__fd_publish(op->use, loop, key);
+    int armed = arm(set, op->fd, (uint32_t)op->flags, key);
+    if (armed < 0)
+        (void)weft__wake(&waiter, 0);                  /* nobody else will; or close did already */
+    rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
+
+    lock_acquire(&epolls->slots.lock);
+    weft__opslot_give(&epolls->slots, key);
+    lock_release(&epolls->slots.lock);
+    if (armed < 0)
+        return armed == -EPERM ? op->flags : armed;
+    if (rc < 0)
+        result = rc;
+    if (result < 0)
+        (void)weft__sys_epoll_ctl(set, EPOLL_CTL_DEL, op->fd, NULL); /* I2; it may be gone */
+    return result;
+}
+
+/* An operation that blocks, for the lane. */
+struct lane_call {
+    const struct op *op;
+    ssize_t result;
+};
+
+static ssize_t block(const struct op *op)
+{
+    switch (op->kind) {
+    case OP_READ:
+        return op->offset < 0 ? weft__sys_read(op->fd, op->buffer, op->bytes)
+                              : weft__sys_pread(op->fd, op->buffer, op->bytes, op->offset);
+    case OP_WRITE:
+        return op->offset < 0 ? weft__sys_write(op->fd, op->buffer, op->bytes)
+                              : weft__sys_pwrite(op->fd, op->buffer, op->bytes, op->offset);
+    case OP_OPEN: return weft__sys_open(op->path, op->flags, op->mode);
+    case OP_ACCEPT:
+    case OP_CONNECT:
+    case OP_READY: break;
+    }
+    return -EOPNOTSUPP;
+}
+
+static int run_in_lane(void *arg)
+{
+    struct lane_call *call = arg;
+
+    do
+        call->result = block(call->op);
+    while (call->result == -EINTR);
+    return 0;
+}
+
+static ssize_t hand_to_lane(const struct op *op)
+{
+    struct lane_call call = {.op = op};
+    int rc = weft__lane_run(LANE_BLOCKING, run_in_lane, &call); /* suspends: worker, errno stale */
+
+    return rc < 0 ? rc : call.result;
+}
+
+/* A pipe or a device: only once it is ready, and no more than a ready pipe takes without blocking,
+ * since its O_NONBLOCK is not ours to set. */
+static ssize_t transfer_if_ready(const struct op *op)
+{
+    struct stat stat;
+    int rc = weft__sys_fstat(op->fd, &stat);
+
+    if (rc < 0)
+        return rc;
+    if (S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode) || S_ISDIR(stat.st_mode))
+        return hand_to_lane(op); /* suspends: worker, errno stale */
+    rc = weft__sys_poll(op->fd, op->kind == OP_READ ? POLLIN : POLLOUT);
+    if (rc <= 0)
+        return rc < 0 ? rc : -EAGAIN;
+    if (op->kind == OP_READ)
+        return weft__sys_read(op->fd, op->buffer, op->bytes);
+
+    bool is_blocking = !(weft__sys_fcntl(op->fd, F_GETFL, 0) & O_NONBLOCK);
+
+    return weft__sys_write(op->fd, op->buffer,
+                           is_blocking && op->bytes > PIPE_BUF ? PIPE_BUF : op->bytes);
+}
+
+/* A listener that may block is asked first; one shared with other processes should not block. */
+static ssize_t accept_if_ready(const struct op *op)
+{
+    int flags = weft__sys_fcntl(op->fd, F_GETFL, 0);
+
+    if (flags < 0)
+        return flags;
+    if (!(flags & O_NONBLOCK)) {
+        int rc = weft__sys_poll(op->fd, POLLIN);
+        if (rc <= 0)
+            return rc < 0 ? rc : -EAGAIN;
+    }
+    return weft__sys_accept(op->fd, op->address, op->address_bytes, op->flags);
+}
+
+static ssize_t attempt(const struct op *op)
+{
+    const int now = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+    switch (op->kind) {
+    case OP_READ:
+    case OP_WRITE:
+        if (op->offset >= 0)
+            return hand_to_lane(op);
+        if (op->is_no_socket)
+            return transfer_if_ready(op);
+        return op->kind == OP_READ ? weft__sys_recv(op->fd, op->buffer, op->bytes, now)
+                                   : weft__sys_send(op->fd, op->buffer, op->bytes, now);
+    case OP_ACCEPT: return accept_if_ready(op);
+    case OP_CONNECT: return weft__sys_connect(op->fd, op->address, *op->address_bytes);
+    case OP_OPEN: return hand_to_lane(op);
+    case OP_READY: break; /* not tried */
+    }
+    return -EOPNOTSUPP;
+}
+
+static ssize_t run(struct loop *loop, struct op *op)
+{
+    struct epolls *epolls = loop->state;
+    int rc = weft__wait_check(); /* suspends if the task is cancelled: and then it ends here */
+
+    if (rc < 0)
+        return rc;
+    if (op->kind == OP_READY)
+        return wait_ready(loop, op); /* suspends: worker, errno stale */
+    if (++epolls->tries % TURN == 0) {
+        rc = weft_yield(); /* suspends: worker, errno stale */
+        if (rc < 0)
+            return rc;
+    }
+    return attempt(op); /* may suspend: worker, errno stale */
+}
+
+const struct loop_ops weft__loop_epoll = {
+    .kind = WEFT_LOOP_EPOLL,
+    .init = init,
+    .destroy = destroy,
+    .poll = poll_sets,
+    .wake = ring_bell,
+    .run = run,
+    .cancel = cancel,
+    .is_busy = is_busy,
+};

@@ -1,0 +1,396 @@
+/*
+ * loop_uring - io_uring: operations go into the kernel whole, and come back done.
+ *
+ *     task     run: slot, submission entry, suspend ........................ result, resumed
+ *     worker        poll: submit all -> (sleep) -> completions -> wake tasks
+ *     anyone            cancel: key on the list, ring the bell
+ *
+ * Only the thread that carries the worker touches the ring: what a request needs from a thread (the
+ * work after an interrupt, its end at the thread's exit) then falls on that thread and no other. A
+ * cancel by anyone else therefore goes through the list of slots to cancel. No set-up flag binds the
+ * ring to one thread, so that a worker may change its thread.
+ *
+ * Invariants  I1  an operation ends with its own completion and nothing else: until then the task is
+ *                 suspended and its memory is the kernel's
+ *             I2  user_data is the key of a slot, or one of the two small values below
+ */
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <weft/task.h>
+
+#include "core/bell.h"
+#include "core/fd.h"
+#include "core/loop.h"
+#include "core/opslot.h"
+#include "core/worker.h"
+
+/* Entries of a new ring: halved while the kernel has no memory for it. Ring memory counts against
+ * RLIMIT_MEMLOCK: 8 MiB are enough for 292 rings of 256. */
+#define MOST_ENTRIES  256
+#define LEAST_ENTRIES 64
+
+#define BATCH 64 /* completions handled under one lock */
+
+/* user_data of completions that belong to no operation. */
+#define DATA_IGNORE 0
+#define DATA_BELL   1
+
+/* How long a poll sleeps if the kernel could not take all, or does not watch the bell. */
+#define HICCUP_NS 1000000
+
+/* One transfer may have more, but the field has 32 bits, and the kernel's own limit is this. */
+#define MOST_BYTES 0x7ffff000
+
+struct uring {
+    struct io_uring ring;
+    struct bell bell;
+    struct opslots slots;
+    bool is_bell_watched;
+    bool is_bell_broken;
+};
+
+static int fault(const char *call) { return weft__sys_fault ? weft__sys_fault(call) : 0; }
+
+/* The ring, not enabled yet. */
+static int new_ring(struct io_uring *ring)
+{
+    int rc = fault("uring_setup");
+
+    for (unsigned entries = MOST_ENTRIES; rc == 0; entries /= 2) {
+        struct io_uring_params params = {.flags = IORING_SETUP_R_DISABLED};
+
+        rc = io_uring_queue_init_params(entries, ring, &params);
+        if (rc != -ENOMEM || entries == LEAST_ENTRIES)
+            break;
+        rc = 0;
+    }
+    return rc;
+}
+
+/* Allows the operations that weft uses, and no others, before the ring is enabled. */
+static int enable(struct io_uring *ring)
+{
+    static const uint8_t ops[] = {
+        IORING_OP_NOP,      IORING_OP_READ,         IORING_OP_WRITE,   IORING_OP_RECV,
+        IORING_OP_SEND,     IORING_OP_ACCEPT,       IORING_OP_CONNECT, IORING_OP_OPENAT,
+        IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL,
+    };
+    struct io_uring_restriction allowed[sizeof ops];
+    int rc = fault("uring_register");
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < sizeof ops; i++)
+        allowed[i] =
+            (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = ops[i]};
+    rc = io_uring_register_restrictions(ring, allowed, sizeof ops);
+    if (rc < 0)
+        return rc;
+    return io_uring_enable_rings(ring);
+}
+
+/* Whether it also works: a no-operation goes in and comes out. */
+static int probe(struct io_uring *ring)
+{
+    struct io_uring_cqe *cqe;
+    int rc = fault("uring_enter");
+
+    if (rc < 0)
+        return rc;
+    io_uring_prep_nop(io_uring_get_sqe(ring));
+    rc = io_uring_submit(ring);
+    if (rc < 0)
+        return rc;
+    do
+        rc = io_uring_wait_cqe(ring, &cqe);
+    while (rc == -EINTR);
+    if (rc < 0)
+        return rc;
+    rc = cqe->res;
+    io_uring_cqe_seen(ring, cqe);
+    return rc;
+}
+
+static int init(struct loop *loop)
+{
+    /* The last of these came with Linux 5.13, as polls did that stay armed. */
+    const unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_FAST_POLL |
+                            IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS;
+    struct uring *uring = weft__sys_alloc(sizeof *uring);
+
+    loop->refused_by = "memory for io_uring";
+    if (!uring)
+        return -ENOMEM;
+    loop->refused_by = "eventfd";
+    int rc = bell_init(&uring->bell);
+    if (rc < 0)
+        goto free_state;
+    loop->refused_by = "io_uring_setup";
+    rc = new_ring(&uring->ring);
+    if (rc < 0)
+        goto destroy_bell;
+    loop->refused_by = "io_uring_setup: old kernel";
+    rc = (uring->ring.features & needed) == needed ? 0 : -EOPNOTSUPP;
+    if (rc < 0)
+        goto exit_ring;
+    loop->refused_by = "io_uring_register";
+    rc = enable(&uring->ring);
+    if (rc < 0)
+        goto exit_ring;
+    loop->refused_by = "io_uring_enter";
+    rc = probe(&uring->ring);
+    if (rc < 0)
+        goto exit_ring;
+    loop->state = uring;
+    return 0;
+exit_ring:
+    io_uring_queue_exit(&uring->ring);
+destroy_bell:
+    bell_destroy(&uring->bell);
+free_state:
+    weft__sys_free(uring);
+    return rc;
+}
+
+static void destroy(struct loop *loop)
+{
+    struct uring *uring = loop->state;
+
+    io_uring_queue_exit(&uring->ring);
+    bell_destroy(&uring->bell);
+    weft__opslots_destroy(&uring->slots);
+    weft__sys_free(uring);
+}
+
+/* Gives the kernel what is queued. False if something had to stay: completions must be taken, or
+ * memory be found, first. */
+static bool submit(struct uring *uring)
+{
+    while (io_uring_sq_ready(&uring->ring) > 0) {
+        int rc = fault("uring_enter");
+
+        if (rc == 0)
+            rc = io_uring_submit(&uring->ring);
+        if (rc == -EINTR)
+            continue;
+        if (rc <= 0)
+            return false;
+    }
+    return true;
+}
+
+/* A free submission entry; NULL if the queue is full and the kernel takes nothing now. */
+static struct io_uring_sqe *new_entry(struct uring *uring)
+{
+    if (io_uring_sq_space_left(&uring->ring) == 0)
+        (void)submit(uring); /* the next line tells */
+    return io_uring_get_sqe(&uring->ring);
+}
+
+/* Has the kernel watch the bell: from the thread that sleeps, not from the one that set up the ring
+ * and may end before. */
+static void watch_bell(struct uring *uring)
+{
+    struct io_uring_sqe *sqe = new_entry(uring);
+
+    if (!sqe)
+        return;
+    io_uring_prep_poll_multishot(sqe, uring->bell.fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, DATA_BELL);
+    uring->is_bell_watched = true;
+}
+
+static void queue_cancels(struct uring *uring)
+{
+    uint64_t key;
+
+    /* Room first: a key taken from the list must go in. */
+    while ((io_uring_sq_space_left(&uring->ring) > 0 || submit(uring)) &&
+           (key = weft__opslot_next_cancel(&uring->slots)) != 0) {
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+
+        io_uring_prep_cancel64(sqe, key, 0);
+        io_uring_sqe_set_data64(sqe, DATA_IGNORE); /* the target's own completion tells */
+    }
+}
+
+static void bell_rang(struct uring *uring, const struct io_uring_cqe *cqe)
+{
+    if (!(cqe->flags & IORING_CQE_F_MORE))
+        uring->is_bell_watched = false;
+    if (cqe->res < 0 && cqe->res != -ECANCELED) /* cancelled: the thread that watched has ended */
+        uring->is_bell_broken = true;
+}
+
+/* The waiting task of a completion; its sleeper is NULL if there is none. Slots locked. */
+static struct opslot take_ended(struct uring *uring, const struct io_uring_cqe *cqe)
+{
+    struct opslot *slot = weft__opslot_find(&uring->slots, cqe->user_data);
+    struct opslot ended = {.sleeper = NULL};
+
+    if (cqe->user_data == DATA_BELL)
+        bell_rang(uring, cqe);
+    if (cqe->user_data <= DATA_BELL || !slot)
+        return ended;
+    ended = *slot;
+    *slot->result = cqe->res;
+    weft__opslot_give(&uring->slots, cqe->user_data);
+    return ended;
+}
+
+/* Handles the completions that are there. Returns how many tasks it made ready. */
+static int take_completions(struct uring *uring)
+{
+    struct io_uring_cqe *cqes[BATCH];
+    struct opslot ended[BATCH];
+    unsigned count;
+    int woken = 0;
+
+    do {
+        count = io_uring_peek_batch_cqe(&uring->ring, cqes, BATCH);
+        if (count == 0)
+            break;
+        lock_acquire(&uring->slots.lock);
+        for (unsigned i = 0; i < count; i++)
+            ended[i] = take_ended(uring, cqes[i]);
+        lock_release(&uring->slots.lock);
+        io_uring_cq_advance(&uring->ring, count);
+        for (unsigned i = 0; i < count; i++)
+            woken += ended[i].sleeper &&
+                     weft__wake_sleeper(ended[i].sleeper, ended[i].seq, 0); /* I1: always wins */
+    } while (count == BATCH);
+    return woken;
+}
+
+/* Sleeps until there is a completion, the bell rings, or the time is over. */
+static void sleep_in_ring(struct uring *uring, int64_t ns)
+{
+    struct __kernel_timespec limit = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    struct io_uring_cqe *cqe;
+
+    if (bell_may_sleep(&uring->bell) && fault("uring_enter") == 0)
+        (void)io_uring_wait_cqes(&uring->ring, &cqe, 1, ns == WEFT_NO_TIMEOUT ? NULL : &limit,
+                                 NULL); /* interrupted or over: the worker looks at its clock */
+    bell_awake(&uring->bell);
+}
+
+static int poll_ring(struct loop *loop, int64_t ns)
+{
+    struct uring *uring = loop->state;
+
+    if (!uring->is_bell_watched && !uring->is_bell_broken)
+        watch_bell(uring);
+    queue_cancels(uring);
+
+    bool is_submitted = submit(uring);
+    int woken = take_completions(uring);
+
+    if (woken > 0 || ns <= 0)
+        return woken;
+    if ((!is_submitted || uring->is_bell_broken || !uring->is_bell_watched) && ns > HICCUP_NS)
+        ns = HICCUP_NS;
+    sleep_in_ring(uring, ns);
+    return take_completions(uring);
+}
+
+static void ring_bell(struct loop *loop)
+{
+    struct uring *uring = loop->state;
+
+    bell_ring(&uring->bell);
+}
+
+static void cancel(struct loop *loop, uint64_t key)
+{
+    struct uring *uring = loop->state;
+
+    weft__opslot_ask_cancel(&uring->slots, key);
+    bell_ring(&uring->bell);
+}
+
+static bool is_busy(const struct loop *loop)
+{
+    const struct uring *uring = loop->state;
+
+    return load_relaxed(&uring->slots.used) > 0 || /* relaxed: its own thread changes it */
+           io_uring_sq_ready(&uring->ring) > 0;
+}
+
+static unsigned transfer_bytes(const struct op *op)
+{
+    return op->bytes < MOST_BYTES ? (unsigned)op->bytes : MOST_BYTES;
+}
+
+static void prepare(struct io_uring_sqe *sqe, const struct op *op)
+{
+    bool is_socket = op->offset < 0 && !op->is_no_socket;
+    uint64_t offset = op->offset < 0 ? UINT64_MAX : (uint64_t)op->offset;
+
+    switch (op->kind) {
+    case OP_READ:
+        if (is_socket)
+            io_uring_prep_recv(sqe, op->fd, op->buffer, transfer_bytes(op), 0);
+        else
+            io_uring_prep_read(sqe, op->fd, op->buffer, transfer_bytes(op), offset);
+        break;
+    case OP_WRITE:
+        if (is_socket)
+            io_uring_prep_send(sqe, op->fd, op->buffer, transfer_bytes(op), MSG_NOSIGNAL);
+        else
+            io_uring_prep_write(sqe, op->fd, op->buffer, transfer_bytes(op), offset);
+        break;
+    case OP_ACCEPT:
+        io_uring_prep_accept(sqe, op->fd, op->address, op->address_bytes, op->flags);
+        break;
+    case OP_CONNECT: io_uring_prep_connect(sqe, op->fd, op->address, *op->address_bytes); break;
+    case OP_OPEN: io_uring_prep_openat(sqe, AT_FDCWD, op->path, op->flags, op->mode); break;
+    case OP_READY: io_uring_prep_poll_add(sqe, op->fd, (unsigned)op->flags); break;
+    }
+}
+
+static ssize_t run(struct loop *loop, struct op *op)
+{
+    struct uring *uring = loop->state;
+    struct waiter waiter;
+    ssize_t result = -ECANCELED;
+    uint64_t key;
+    int rc = weft__wait_check(); /* suspends if the task is cancelled: and then it ends here */
+
+    if (rc < 0)
+        return rc;
+    while (io_uring_sq_space_left(&uring->ring) == 0 && !submit(uring)) {
+        rc = weft_yield(); /* suspends: worker, errno stale */
+        if (rc < 0)
+            return rc;
+        loop = &weft__worker()->loop;
+        if (loop->ops != &weft__loop_uring)
+            return loop->ops->run(loop, op);
+        uring = loop->state;
+    }
+    rc = weft__opslot_take(&uring->slots, &key);
+    if (rc < 0)
+        return rc;
+    weft__wait_begin(&waiter);
+    weft__opslot_aim(&uring->slots, key, &waiter, &result);
+    weft__wait_set_op(loop, key);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+    prepare(sqe, op);
+    io_uring_sqe_set_data64(sqe, key);
+    weft__fd_publish(op->use, loop, key);
+    (void)weft__wait_commit(&waiter, WAIT_OP); /* suspends: worker, errno stale */
+    return result;
+}
+
+const struct loop_ops weft__loop_uring = {
+    .kind = WEFT_LOOP_URING,
+    .init = init,
+    .destroy = destroy,
+    .poll = poll_ring,
+    .wake = ring_bell,
+    .run = run,
+    .cancel = cancel,
+    .is_busy = is_busy,
+};
