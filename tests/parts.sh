@@ -60,6 +60,30 @@ part_small() {
     both_loops small 300
 }
 
+about_denied() { echo "the same where io_uring is refused, with EPERM and with ENOSYS"; }
+part_denied() {
+    local error path
+    need_build
+    make_ready release all || return
+    for error in EPERM ENOSYS; do
+        check "weft_info says why, $error" denied_why "$error"
+        for path in $(unit_programs release); do
+            program "${path##*/}, $error" 300 build/release/tests/deny_uring $error "$path"
+        done
+    done
+}
+
+denied_why() {
+    local words
+    case $1 in
+    EPERM) words="Operation not permitted" ;;
+    ENOSYS) words="Function not implemented" ;;
+    esac
+    build/release/tests/deny_uring "$1" build/release/tests/info >"$work/info" || return
+    cat "$work/info"
+    grep -qx "loop: epoll" "$work/info" && grep "^loop why: .*$words" "$work/info"
+}
+
 about_migrate() { echo "the same, and no task ever goes on where it waited (WEFT_DEBUG=migrate)"; }
 part_migrate() {
     need_build
@@ -270,6 +294,20 @@ consumer_pkg_config() {
     # shellcheck disable=SC2086
     gcc -std=c11 tests/consumer/main.c -o "$work/by_hand" ${1:+-Wl,-Bstatic} $flags ${1:+-Wl,-Bdynamic} || return
     LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH") "$work/by_hand"
+}
+
+about_many() { echo "100,000 tasks sleep at once; a million, as memory allows, at 6 KiB each"; }
+part_many() {
+    local available count=1000000
+    need_build
+    make_ready release sleepers info || return
+    available=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
+    [ $((count * 7)) -lt "$available" ] || count=$((available / 7))
+    if build/release/tests/info | grep -q "guard: mprotect"; then
+        count=20000
+    fi
+    check "sleeping" build/release/tests/sleepers time $((count < 100000 ? count : 100000))
+    check "resident" build/release/tests/sleepers memory "$count"
 }
 
 about_idle() { echo "an idle program makes no system call for 10 s"; }
