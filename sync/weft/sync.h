@@ -12,7 +12,10 @@
  * Every object serves tasks, pool jobs and plain threads alike: a task suspends, the others block
  * their thread. All hand over in the order of arrival. A wait that is cancelled did nothing: no
  * permit, no lock, no item was taken. Nothing here allocates, except weft_queue_init.
- * The objects are the caller's memory, and must outlive every call on them.
+ *
+ * The objects are the caller's memory, and must outlive every call on them. But whoever has got the
+ * last lock, permit, event or item that the object had to give may free it at once, even if the call
+ * that gave it has not returned yet: that call will not touch the object any more.
  */
 #ifndef WEFT_SYNC_H
 #define WEFT_SYNC_H
@@ -31,7 +34,7 @@ typedef struct weft__waitlist {
     void *last;
 } weft__waitlist;
 
-/** Mutual exclusion between tasks, jobs and threads. */
+/** Mutual exclusion between tasks, jobs and threads. It stays locked if its holder ends. */
 typedef struct weft_mutex {
     weft__waitlist weft__waiters;
     uint64_t weft__owner;
