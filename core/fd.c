@@ -5,6 +5,7 @@
 #include "core/fd.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "core/atomic.h"
 #include "core/loop.h"
@@ -21,6 +22,9 @@ struct fd_record {
     bool is_taken[3];      /* by enum fd_seat; the first is not used */
     struct list uses;      /* struct fd_use.link */
     struct waiter *closer; /* waits for the last use to end */
+    int deferred;          /* under the reader's seat: what weft__fd_defer keeps, and */
+    dev_t device;          /* for which device and */
+    ino_t inode;           /* inode: the host may have given the number to something else */
 };
 
 struct fd_table {
@@ -141,6 +145,32 @@ void weft__fd_hint_no_socket(const struct fd_use *use)
     lock_release(&use->record->lock);
 }
 
+void weft__fd_defer(struct fd_use *use, int fd, int failure)
+{
+    struct stat stat;
+
+    if (weft__sys_fstat(fd, &stat) < 0)
+        return;
+    use->record->device = stat.st_dev;
+    use->record->inode = stat.st_ino;
+    use->record->deferred = failure;
+}
+
+int weft__fd_take_deferred(struct fd_use *use, int fd)
+{
+    struct fd_record *record = use->record;
+    int failure = record->deferred;
+    struct stat stat;
+
+    if (failure == 0)
+        return 0;
+    record->deferred = 0;
+    if (weft__sys_fstat(fd, &stat) < 0 || stat.st_dev != record->device ||
+        stat.st_ino != record->inode)
+        return 0;
+    return failure;
+}
+
 /* Cancels all uses and waits until they have ended. Called and returns with the record locked. */
 static void end_uses(struct fd_record *record)
 {
@@ -177,6 +207,7 @@ int weft__fd_close(struct fd_table *table, int fd)
         rc = weft__sys_close(fd); /* I3: the one place where a lock is held over a system call */
         record->is_closing = false;
         record->is_no_socket = false;
+        record->deferred = 0;
     }
     lock_release(&record->lock);
     return rc;

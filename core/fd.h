@@ -59,6 +59,11 @@ bool weft__fd_is_closing(const struct fd_use *use);
 /* Gives the hint for the calls that begin from now on. */
 void weft__fd_hint_no_socket(const struct fd_use *use);
 
+/* A failure that came after bytes had been read is for the next reader to hear, of the same thing: a
+ * socket tells of a reset only once. Only with the reader's seat. Returns 0 or the failure. */
+void weft__fd_defer(struct fd_use *use, int fd, int failure);
+int weft__fd_take_deferred(struct fd_use *use, int fd);
+
 /* Closes. In a task, cancels the calls in progress and waits for their end (suspends); on a plain
  * thread they give -EBUSY. Returns 0; -EBADF, and what close(2) says. */
 int weft__fd_close(struct fd_table *table, int fd);

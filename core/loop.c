@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/sys.h"
 #include "core/worker.h"
 
 #define WHY_BYTES 96
@@ -53,4 +54,46 @@ ssize_t weft__loop_run(struct op *op)
     struct loop *loop = &weft__worker()->loop;
 
     return loop->ops->run(loop, op); /* suspends: worker, errno stale */
+}
+
+/* An operation that blocks, for the lane. */
+struct blocking {
+    const struct op *op;
+    ssize_t result;
+};
+
+static ssize_t block(const struct op *op)
+{
+    switch (op->kind) {
+    case OP_READ:
+        return op->offset < 0 ? weft__sys_read(op->fd, op->buffer, op->bytes)
+                              : weft__sys_pread(op->fd, op->buffer, op->bytes, op->offset);
+    case OP_WRITE:
+        return op->offset < 0 ? weft__sys_write(op->fd, op->buffer, op->bytes)
+                              : weft__sys_pwrite(op->fd, op->buffer, op->bytes, op->offset);
+    case OP_OPEN: return weft__sys_open(op->path, op->flags, op->mode);
+    case OP_ACCEPT:
+    case OP_CONNECT:
+    case OP_READY: break; /* these can wait without a thread */
+    }
+    return -EOPNOTSUPP;
+}
+
+static int run_in_lane(void *arg)
+{
+    struct blocking *blocking = arg;
+
+    do
+        blocking->result = block(blocking->op);
+    while (blocking->result == -EINTR);
+    return 0;
+}
+
+ssize_t weft__loop_block(const struct op *op)
+{
+    struct blocking blocking = {.op = op};
+    int rc =
+        weft__lane_run(LANE_BLOCKING, run_in_lane, &blocking); /* suspends: worker, errno stale */
+
+    return rc < 0 ? rc : blocking.result;
 }

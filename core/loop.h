@@ -90,6 +90,9 @@ void weft__loop_destroy(struct loop *loop);
 /* Runs one operation of the calling task in the loop of its worker: as ops->run. */
 ssize_t weft__loop_run(struct op *op);
 
+/* Runs one operation of the calling task on the blocking lane: for files where the loop cannot. */
+ssize_t weft__loop_block(const struct op *op);
+
 /* Runs fn(arg), which may block its thread, on the blocking lane or on the lane for name look-ups,
  * and waits for it. core and io own this interface; pool implements it, above them. Cancelled: a
  * job that had not started gives -ECANCELED; one that had completes first and gives its status. */

@@ -205,47 +205,6 @@ static ssize_t wait_ready(struct loop *loop, struct op *op)
     return result;
 }
 
-/* An operation that blocks, for the lane. */
-struct lane_call {
-    const struct op *op;
-    ssize_t result;
-};
-
-static ssize_t block(const struct op *op)
-{
-    switch (op->kind) {
-    case OP_READ:
-        return op->offset < 0 ? weft__sys_read(op->fd, op->buffer, op->bytes)
-                              : weft__sys_pread(op->fd, op->buffer, op->bytes, op->offset);
-    case OP_WRITE:
-        return op->offset < 0 ? weft__sys_write(op->fd, op->buffer, op->bytes)
-                              : weft__sys_pwrite(op->fd, op->buffer, op->bytes, op->offset);
-    case OP_OPEN: return weft__sys_open(op->path, op->flags, op->mode);
-    case OP_ACCEPT:
-    case OP_CONNECT:
-    case OP_READY: break;
-    }
-    return -EOPNOTSUPP;
-}
-
-static int run_in_lane(void *arg)
-{
-    struct lane_call *call = arg;
-
-    do
-        call->result = block(call->op);
-    while (call->result == -EINTR);
-    return 0;
-}
-
-static ssize_t hand_to_lane(const struct op *op)
-{
-    struct lane_call call = {.op = op};
-    int rc = weft__lane_run(LANE_BLOCKING, run_in_lane, &call); /* suspends: worker, errno stale */
-
-    return rc < 0 ? rc : call.result;
-}
-
 /* A pipe or a device: only once it is ready, and no more than a ready pipe takes without blocking,
  * since its O_NONBLOCK is not ours to set. */
 static ssize_t transfer_if_ready(const struct op *op)
@@ -256,7 +215,7 @@ static ssize_t transfer_if_ready(const struct op *op)
     if (rc < 0)
         return rc;
     if (S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode) || S_ISDIR(stat.st_mode))
-        return hand_to_lane(op); /* suspends: worker, errno stale */
+        return weft__loop_block(op); /* suspends: worker, errno stale */
     rc = weft__sys_poll(op->fd, op->kind == OP_READ ? POLLIN : POLLOUT);
     if (rc <= 0)
         return rc < 0 ? rc : -EAGAIN;
@@ -292,14 +251,14 @@ static ssize_t attempt(const struct op *op)
     case OP_READ:
     case OP_WRITE:
         if (op->offset >= 0)
-            return hand_to_lane(op);
+            return weft__loop_block(op);
         if (op->is_no_socket)
             return transfer_if_ready(op);
         return op->kind == OP_READ ? weft__sys_recv(op->fd, op->buffer, op->bytes, now)
                                    : weft__sys_send(op->fd, op->buffer, op->bytes, now);
     case OP_ACCEPT: return accept_if_ready(op);
     case OP_CONNECT: return weft__sys_connect(op->fd, op->address, *op->address_bytes);
-    case OP_OPEN: return hand_to_lane(op);
+    case OP_OPEN: return weft__loop_block(op);
     case OP_READY: break; /* not tried */
     }
     return -EOPNOTSUPP;

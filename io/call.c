@@ -1,0 +1,121 @@
+/*
+ * call - see call.h.
+ */
+#include "io/call.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include "core/sys.h"
+#include "core/wait.h"
+#include "core/worker.h"
+
+int weft__call_begin(struct op *op, enum fd_seat seat, struct fd_use *use)
+{
+    if (!weft__current_task())
+        return -EPERM;
+    int rc = weft__fd_begin(weft__worker()->runtime->fds, op->fd, seat, use);
+    if (rc < 0)
+        return rc;
+    op->use = use;
+    op->is_no_socket = use->is_no_socket;
+    return 0;
+}
+
+void weft__call_end(struct op *op) { weft__fd_end(op->use); }
+
+static bool is_transfer(const struct op *op) { return op->kind == OP_READ || op->kind == OP_WRITE; }
+
+/* Waits until the descriptor is ready for the operation. Returns what is ready. */
+static ssize_t wait_ready(const struct op *op)
+{
+    bool is_inward = op->kind == OP_READ || op->kind == OP_ACCEPT;
+    struct op ready = {
+        .kind = OP_READY, .fd = op->fd, .flags = is_inward ? POLLIN : POLLOUT, .use = op->use};
+
+    return weft__loop_run(&ready); /* suspends: worker, errno stale */
+}
+
+/* The operation would have had to wait. Returns its result, or -EAGAIN: try it again. */
+static ssize_t go_on_when_ready(const struct op *op)
+{
+    struct stat stat;
+
+    if (is_transfer(op) && weft__sys_fstat(op->fd, &stat) == 0 &&
+        (S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode)))
+        return weft__loop_block(op); /* a file with O_NONBLOCK; suspends: worker, errno stale */
+
+    ssize_t ready = wait_ready(op); /* suspends: worker, errno stale */
+
+    if (ready < 0)
+        return ready;
+    return op->kind == OP_CONNECT ? weft__sys_socket_error(op->fd) : -EAGAIN;
+}
+
+/* A read gave 0: the end, or a named pipe that no writer has opened yet? Returns 0 (the end) or
+ * -EAGAIN (try again); has waited in between, if the pipe was silent. */
+static ssize_t go_on_at_end(const struct op *op)
+{
+    struct stat stat;
+
+    if (op->bytes == 0 || !op->is_no_socket || weft__sys_fstat(op->fd, &stat) < 0 ||
+        !S_ISFIFO(stat.st_mode))
+        return 0;
+
+    int ready = weft__sys_poll(op->fd, POLLIN); /* says "hung up" only if a writer has been there */
+
+    if (ready != 0)
+        return ready > 0 && ready & POLLIN ? -EAGAIN : 0;
+    ssize_t rc = wait_ready(op); /* suspends: worker, errno stale */
+    return rc < 0 ? rc : -EAGAIN;
+}
+
+/* The operation was ended before it had an effect. Returns why, or -EAGAIN: for no reason that
+ * concerns the caller. */
+static ssize_t why_cancelled(const struct op *op)
+{
+    if (op->use && weft__fd_is_closing(op->use))
+        return -EBADF;
+    int rc = weft__wait_check(); /* suspends if the task is cancelled */
+    return rc < 0 ? rc : -EAGAIN;
+}
+
+static bool needs_ready(const struct op *op, ssize_t result)
+{
+    return result == -EAGAIN || (op->kind == OP_CONNECT && result == -EINPROGRESS);
+}
+
+ssize_t weft__call_run(struct op *op)
+{
+    ssize_t result;
+
+    do {
+        result = weft__loop_run(op); /* suspends: worker, errno stale */
+        if (result == -ENOTSOCK && is_transfer(op) && !op->is_no_socket) {
+            weft__fd_hint_no_socket(op->use);
+            op->is_no_socket = true;
+            result = -EAGAIN;
+            continue;
+        }
+        if (needs_ready(op, result))
+            result = go_on_when_ready(op); /* suspends: worker, errno stale */
+        else if (result == 0 && op->kind == OP_READ && op->offset < 0)
+            result = go_on_at_end(op); /* may suspend: worker, errno stale */
+        if (result == -ECANCELED || result == -EINTR)
+            result = why_cancelled(op);
+    } while (result == -EAGAIN);
+    return result;
+}
+
+ssize_t weft__call(struct op *op, enum fd_seat seat)
+{
+    struct fd_use use;
+    int rc = weft__call_begin(op, seat, &use);
+
+    if (rc < 0)
+        return rc;
+    ssize_t result = weft__call_run(op); /* suspends: worker, errno stale */
+    weft__call_end(op);
+    return result;
+}
