@@ -27,8 +27,8 @@
 #define add_relaxed(at, value) atomic_fetch_add_explicit((at), (value), memory_order_relaxed)
 
 /* True if *at was *expected and is now `desired`; else *expected is what it was. */
-#define cas_seq(at, expected, desired)                                                             \
-    atomic_compare_exchange_strong_explicit((at), (expected), (desired), memory_order_seq_cst,     \
+#define cas_seq(at, expected, desired)                                                         \
+    atomic_compare_exchange_strong_explicit((at), (expected), (desired), memory_order_seq_cst, \
                                             memory_order_seq_cst)
 
 /* The line that two writers must not share. */

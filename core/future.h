@@ -12,6 +12,8 @@
  *     WATCHED   future->watchers is not empty
  *     CANCEL    its end was asked for
  *     SCOPED    a scope owns it: freed at its end, cannot be consumed
+ *     LIVE      the slot is in use
+ *     TAKEN     a job's: it has left its queue, and whoever set this runs it or ends it unrun
  *
  * Invariants  I1  a slot is freed once: by its consumer after DONE, or at its end if DETACHED, SCOPED
  *             I2  DONE is set once, with WATCHED clear: all watchers have been told before
@@ -34,6 +36,8 @@ enum future_flag {
     FUTURE_WATCHED = 16,
     FUTURE_CANCEL = 32,
     FUTURE_SCOPED = 64,
+    FUTURE_LIVE = 128,
+    FUTURE_TAKEN = 256,
 };
 
 struct future;
@@ -54,13 +58,14 @@ struct future {
     struct group *owner;            /* written by the claimer before OWNED */
     struct list watchers;           /* under lock */
     struct lock lock;
-    int status;    /* written before DONE */
-    uint32_t slot; /* (i) for ever */
-    uint32_t home; /* (i) which worker's slab */
+    _Atomic int status; /* written before DONE */
+    uint32_t slot;      /* (i) for ever */
+    struct sleeper
+        sleeper; /* a task's; here, so that its word stays one whatever lives in the slot */
 };
 
 /* The size of a slot: task, job and promise all fit (asserted where they are defined). */
-#define SLOT_BYTES 256
+#define SLOT_BYTES 320
 
 /* A fresh slot for something of this kind, zeroed beyond struct future; NULL: no memory. From a
  * worker, or inside the gate of core/runtime.h, or on a pool thread. */
@@ -77,6 +82,20 @@ weft_future weft__future_failed(int error);
 /* Ends it: stores the status, tells owner and watchers, frees the slot if nobody will consume it.
  * Once only, by who runs it. The future must not be touched afterwards. */
 void weft__future_complete(struct runtime *runtime, struct future *future, int status);
+
+/* The future that a handle means, and its state now. Returns 0; -ESTALE; -EINVAL for a zero handle;
+ * the error that travels in the handle. */
+int weft__future_find(struct runtime *runtime, weft_future handle, struct future **ret_future,
+                      uint64_t *ret_state);
+
+/* Frees the slot of a future that is DONE, or that nobody knows. */
+void weft__future_free(struct runtime *runtime, struct future *future);
+
+/* Asks for its end: sets CANCEL and calls the kind's hook. Returns 0, -ESTALE. */
+int weft__future_cancel(struct runtime *runtime, weft_future handle);
+
+/* Tells a group of awaited futures that one of them has ended. In await.c. */
+void weft__group_arrive(struct group *group, int status);
 
 static inline uint32_t future_generation(uint64_t state) { return (uint32_t)(state >> 32); }
 

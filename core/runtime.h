@@ -16,8 +16,9 @@ struct runtime;
 struct worker;
 struct task;
 
-/* Enters from any thread. Returns 0 and the runtime; -ENXIO (never started), -ESHUTDOWN (stopped, or
- * stopping and the caller is a plain thread). After 0, leave. */
+/* Enters from any thread. Returns 0 and the runtime; -ENXIO (never started), -ESHUTDOWN (stopped).
+ * While it is stopping calls still come in, to settle what they have; new work is refused by
+ * weft__runtime_refuses. After 0, leave. */
 int weft__runtime_enter(struct runtime **ret_runtime);
 void weft__runtime_leave(struct runtime *runtime);
 
@@ -28,8 +29,12 @@ void weft__runtime_adopt_thread(struct runtime *runtime);
 /* The options as they count: environment and defaults filled in. */
 const weft_options *weft__runtime_options(const struct runtime *runtime);
 
-/* True once stopping has begun: new work from outside is refused. */
+/* True once stopping has begun. */
 bool weft__runtime_is_stopping(const struct runtime *runtime);
+
+/* True if new work from the calling thread must be refused with -ESHUTDOWN: stopping has begun, and
+ * it is neither a worker nor a pool's thread, which may still need some to clean up. */
+bool weft__runtime_refuses(const struct runtime *runtime);
 
 /* Tells the host's report function (or stderr, if asked for) a sentence. From any thread. */
 void weft__report(struct runtime *runtime, const char *format, ...)
@@ -52,6 +57,11 @@ void weft__pools_free(struct pools *pools);
 /* How the CPU pool's threads are scheduled, and how many there are, for weft_info. */
 const char *weft__pools_class(const struct pools *pools);
 int weft__pools_threads(const struct pools *pools);
+
+/* Around the sleep of a plain thread: a job that waits inside weft lends its place in the pool to
+ * another, so that jobs that wait for each other make progress. Does nothing on other threads. */
+void weft__pools_wait_begin(void);
+void weft__pools_wait_end(void);
 
 /* True on a thread of a pool whose current job was cancelled. */
 bool weft__pools_job_is_cancelled(void);

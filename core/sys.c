@@ -26,21 +26,18 @@
 
 int (*weft__sys_fault)(const char *call);
 
-static int fault(const char *call)
-{
-    return weft__sys_fault ? weft__sys_fault(call) : 0;
-}
+static int fault(const char *call) { return weft__sys_fault ? weft__sys_fault(call) : 0; }
 
 /* The body of a function: the result of a call, or -errno, or the injected fault. */
-#define RETURN_CALL(name, type, call)                                                              \
-    int saved = errno;                                                                             \
-    int injected = fault(name);                                                                    \
-    if (injected < 0)                                                                              \
-        return injected;                                                                           \
-    type result = (type)(call);                                                                    \
-    if (result < 0)                                                                                \
-        result = (type)-errno;                                                                     \
-    errno = saved;                                                                                 \
+#define RETURN_CALL(name, type, call) \
+    int saved = errno;                \
+    int injected = fault(name);       \
+    if (injected < 0)                 \
+        return injected;              \
+    type result = (type)(call);       \
+    if (result < 0)                   \
+        result = (type)-errno;        \
+    errno = saved;                    \
     return result
 
 void *weft__sys_alloc(size_t bytes)
@@ -154,10 +151,7 @@ int weft__sys_close(int fd)
     return rc;
 }
 
-int weft__sys_eventfd(void)
-{
-    RETURN_CALL("eventfd", int, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-}
+int weft__sys_eventfd(void) { RETURN_CALL("eventfd", int, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 int weft__sys_eventfd_signal(int fd)
 {
@@ -169,10 +163,7 @@ int weft__sys_eventfd_signal(int fd)
     return rc;
 }
 
-int weft__sys_epoll_create(void)
-{
-    RETURN_CALL("epoll_create", int, epoll_create1(EPOLL_CLOEXEC));
-}
+int weft__sys_epoll_create(void) { RETURN_CALL("epoll_create", int, epoll_create1(EPOLL_CLOEXEC)); }
 
 int weft__sys_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 {
@@ -267,10 +258,7 @@ int weft__sys_bind(int fd, const struct sockaddr *address, uint32_t bytes)
     RETURN_CALL("bind", int, bind(fd, address, bytes));
 }
 
-int weft__sys_listen(int fd, int backlog)
-{
-    RETURN_CALL("listen", int, listen(fd, backlog));
-}
+int weft__sys_listen(int fd, int backlog) { RETURN_CALL("listen", int, listen(fd, backlog)); }
 
 int weft__sys_accept(int fd, struct sockaddr *ret_address, uint32_t *bytes, int flags)
 {
@@ -282,10 +270,7 @@ int weft__sys_connect(int fd, const struct sockaddr *address, uint32_t bytes)
     RETURN_CALL("connect", int, connect(fd, address, bytes));
 }
 
-int weft__sys_shutdown(int fd, int how)
-{
-    RETURN_CALL("shutdown", int, shutdown(fd, how));
-}
+int weft__sys_shutdown(int fd, int how) { RETURN_CALL("shutdown", int, shutdown(fd, how)); }
 
 int weft__sys_setsockopt(int fd, int level, int name, int value)
 {
@@ -320,6 +305,36 @@ int weft__sys_scheduler(int tid, int policy)
     struct sched_param none = {0};
 
     RETURN_CALL("scheduler", int, sched_setscheduler(tid, policy, &none));
+}
+
+int weft__sys_cpus(void)
+{
+    unsigned long mask[128] = {0}; /* 8192 processors */
+    int count = 0;
+    int saved = errno;
+    int rc = fault("affinity");
+
+    if (rc < 0)
+        return rc;
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    rc = bytes < 0 ? -errno : 0;
+    errno = saved;
+    for (long i = 0; i < bytes / (long)sizeof mask[0]; i++)
+        count += __builtin_popcountl(mask[i]);
+    return rc < 0 ? rc : count;
+}
+
+int weft__sys_has_shadow_stack(void)
+{
+    unsigned long features = 0;
+#if defined(__x86_64__)
+    int saved = errno;
+
+    if (syscall(SYS_arch_prctl, 0x5005 /* ARCH_SHSTK_STATUS */, &features) < 0)
+        features = 0; /* a kernel that does not know them */
+    errno = saved;
+#endif
+    return (int)(features & 1);
 }
 
 int weft__sys_futex(uint32_t *at, int op, uint32_t value, int64_t ns)

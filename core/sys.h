@@ -72,6 +72,12 @@ int weft__sys_gettid(void);
 int weft__sys_nice(int tid, int nice);
 int weft__sys_scheduler(int tid, int policy);
 
+/* How many processors the calling thread may run on ("affinity"). */
+int weft__sys_cpus(void);
+
+/* 1 if shadow stacks are active in this process, else 0. */
+int weft__sys_has_shadow_stack(void);
+
 /* Futex, for core/atomic.h. */
 int weft__sys_futex(uint32_t *at, int op, uint32_t value, int64_t ns);
 

@@ -40,7 +40,8 @@ struct task;
 struct sleeper {
     _Atomic uint64_t word;      /* (a) seq:32 | reason:16 | flags:8 | state:8 */
     _Atomic uint32_t thread_go; /* (a) plain thread: 1 when woken, what its futex waits for */
-    struct task *task;          /* (i) NULL for a plain thread */
+    struct task *task;          /* NULL for a plain thread; set before the first announcement */
+    struct runtime *runtime;    /* the task's */
 };
 
 /* One wait, on the stack of who waits. */
@@ -73,7 +74,11 @@ int weft__wait_check(void);
  * linked. Follow with weft__wait_commit, whatever happens. */
 void weft__wait_begin(struct waiter *waiter);
 
-/* The same waiter, task and seq once more, after wait_commit returned: for waits whose condition
+/* Takes a new seq, but cannot be woken yet: for who lets others know the waiter before it waits, and
+ * looks at its condition after weft__wait_again. */
+void weft__wait_prepare(struct waiter *waiter);
+
+/* The same waiter, task and seq once more, after wait_prepare or wait_commit: for waits whose condition
  * must be looked at again (a late wake for the same seq is then a spurious one, not lost). */
 void weft__wait_again(struct waiter *waiter);
 
@@ -94,5 +99,8 @@ bool weft__wake_sleeper(struct sleeper *sleeper, uint32_t seq, unsigned reason);
 /* Cancels the wait that the task is in, if it is one that can be. The caller has made sure that
  * the task is cancelled (see core/scope.h); a wait begun later looks for itself. */
 void weft__wait_interrupt(struct task *task);
+
+/* The same for the wait that the word, read earlier, stands for; a later wait is left alone. */
+void weft__wait_interrupt_word(struct task *task, uint64_t word);
 
 #endif

@@ -24,8 +24,8 @@ extern "C" {
 #define WEFT_API        __attribute__((visibility("default")))
 #define WEFT_MUST_CHECK __attribute__((warn_unused_result))
 
-#define WEFT__TEXT(x)  #x
-#define WEFT__LINE(x)  WEFT__TEXT(x)
+#define WEFT__TEXT(x) #x
+#define WEFT__LINE(x) WEFT__TEXT(x)
 /* Name and place of a spawn in one string literal: "fetch (src/main.c:12)". */
 #define WEFT_SITE(what) #what " (" __FILE__ ":" WEFT__LINE(__LINE__) ")"
 

@@ -81,8 +81,7 @@ WEFT_API weft_future weft_scope_spawn_with(weft_scope *scope, const weft_task_op
                                            weft_fn fn, void *arg);
 
 /** Starts a task that runs fn(arg) in the scope. Since: 0.1 */
-#define weft_scope_spawn(scope, fn, arg)                                                           \
-    weft_scope_spawn_at((scope), WEFT_SITE(fn), (fn), (arg))
+#define weft_scope_spawn(scope, fn, arg) weft_scope_spawn_at((scope), WEFT_SITE(fn), (fn), (arg))
 
 /**
  * Starts a task in the scope; weft_scope_spawn(scope, fn, arg) fills in the site.
@@ -106,8 +105,8 @@ WEFT_API weft_future weft_scope_spawn_val_at(weft_scope *scope, const char *site
 
 #ifndef __cplusplus
 /** Starts a task in the scope that gets the address of its own copy of x. */
-#    define weft_scope_spawn_val(scope, fn, x)                                                     \
-        weft_scope_spawn_val_at((scope), WEFT_SITE(fn), (fn), (__typeof__(x)[1]){x},               \
+#    define weft_scope_spawn_val(scope, fn, x)                                       \
+        weft_scope_spawn_val_at((scope), WEFT_SITE(fn), (fn), (__typeof__(x)[1]){x}, \
                                 sizeof(char[sizeof(x) <= WEFT_VAL_BYTES ? sizeof(x) : -1]))
 #endif
 
@@ -161,8 +160,8 @@ WEFT_API WEFT_MUST_CHECK int weft_shield(weft_time ns, weft_fn fn, void *arg);
 WEFT_API void weft__scope_leave(weft_scope *scope);
 
 /** Declares and opens a scope that is closed on every way out of the block, early returns too. */
-#define WEFT_SCOPE(name)                                                                           \
-    weft_scope name __attribute__((cleanup(weft__scope_leave)));                                   \
+#define WEFT_SCOPE(name)                                         \
+    weft_scope name __attribute__((cleanup(weft__scope_leave))); \
     (void)!weft_scope_open(&name)
 
 #ifdef __cplusplus
@@ -176,7 +175,7 @@ static inline weft_future weft__scope_spawn_val(weft_scope *scope, const char *s
     return weft_scope_spawn_val_at(scope, site, fn, &val, sizeof(T));
 }
 
-#    define weft_scope_spawn_val(scope, fn, x)                                                     \
+#    define weft_scope_spawn_val(scope, fn, x) \
         weft__scope_spawn_val((scope), WEFT_SITE(fn), (fn), (x))
 #endif
 

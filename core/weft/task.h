@@ -80,8 +80,8 @@ WEFT_API WEFT_MUST_CHECK weft_future weft_spawn_val_at(const char *site, weft_fn
 
 #ifndef __cplusplus
 /** Starts a task that gets the address of its own copy of x (at most WEFT_VAL_BYTES). */
-#    define weft_spawn_val(fn, x)                                                                  \
-        weft_spawn_val_at(WEFT_SITE(fn), (fn), (__typeof__(x)[1]){x},                              \
+#    define weft_spawn_val(fn, x)                                     \
+        weft_spawn_val_at(WEFT_SITE(fn), (fn), (__typeof__(x)[1]){x}, \
                           sizeof(char[sizeof(x) <= WEFT_VAL_BYTES ? sizeof(x) : -1]))
 #endif
 
@@ -111,13 +111,12 @@ WEFT_API WEFT_MUST_CHECK int weft_await(weft_future future);
  * Waits:   yes, cancellation point.
  * Since:   0.1
  */
-WEFT_API WEFT_MUST_CHECK int weft_gather_n(const weft_future *futures, size_t n,
-                                           int *ret_statuses);
+WEFT_API WEFT_MUST_CHECK int weft_gather_n(const weft_future *futures, size_t n, int *ret_statuses);
 
 #ifndef __cplusplus
 /** weft_gather(a, b, ...): weft_gather_n over the futures named, which are made left to right. */
-#    define weft_gather(...)                                                                       \
-        weft_gather_n((weft_future[]){__VA_ARGS__},                                                \
+#    define weft_gather(...)                        \
+        weft_gather_n((weft_future[]){__VA_ARGS__}, \
                       sizeof((weft_future[]){__VA_ARGS__}) / sizeof(weft_future), NULL)
 #endif
 

@@ -1,0 +1,25 @@
+/*
+ * current - which worker the calling thread carries: the only thread-local of core's hot paths.
+ *
+ * A task may be resumed on another thread, and compilers keep the address of a thread-local over a
+ * call. So nobody touches the variable but this function, which is not inlined: each call computes
+ * the address anew.
+ */
+#include "core/worker.h"
+
+static _Thread_local struct worker *carried;
+
+__attribute__((noinline)) struct worker *weft__worker(void)
+{
+    __asm__ volatile(""); /* keeps the call from being merged with an earlier one */
+    return carried;
+}
+
+__attribute__((noinline)) void weft__worker_set(struct worker *worker) { carried = worker; }
+
+struct task *weft__current_task(void)
+{
+    struct worker *worker = weft__worker();
+
+    return worker ? worker->current : NULL;
+}

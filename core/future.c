@@ -1,0 +1,292 @@
+/*
+ * future - see future.h: the life of a slot, from new to freed.
+ */
+#include "core/future.h"
+
+#include <errno.h>
+
+#include "core/worker.h"
+
+/* Reasons with which a watcher is woken. */
+#define WATCH_ENDED 0
+
+static struct slot_cache *own_cache(struct runtime *runtime)
+{
+    struct worker *worker = weft__worker();
+
+    return worker && worker->runtime == runtime ? &worker->slots : NULL;
+}
+
+struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
+                                const char *site)
+{
+    struct future *future = weft__slab_take(&runtime->slab, own_cache(runtime));
+
+    if (!future)
+        return NULL;
+    future->kind = kind;
+    future->site = site;
+    __builtin_memset((char *)future + sizeof *future, 0, SLOT_BYTES - sizeof *future);
+    or_seq(&future->state, FUTURE_LIVE);
+    return future;
+}
+
+void weft__future_free(struct runtime *runtime, struct future *future)
+{
+    weft__slab_give(&runtime->slab, own_cache(runtime), future);
+}
+
+void weft__future_discard(struct runtime *runtime, struct future *future)
+{
+    weft__future_free(runtime, future);
+}
+
+weft_future weft__future_handle(const struct future *future)
+{
+    uint64_t state = load_relaxed(&((struct future *)(uintptr_t)future)->state);
+
+    /* relaxed: the generation does not change while it is in use */
+    return (weft_future){.slot = future->slot, .generation = future_generation(state)};
+}
+
+weft_future weft__future_failed(int error)
+{
+    return (weft_future){.slot = 0, .generation = (uint32_t)-error};
+}
+
+int weft__future_find(struct runtime *runtime, weft_future handle, struct future **ret_future,
+                      uint64_t *ret_state)
+{
+    struct future *future;
+    uint64_t state;
+
+    if (handle.slot == 0)
+        return handle.generation == 0 ? -EINVAL : -(int)handle.generation;
+    future = weft__slab_at(&runtime->slab, handle.slot);
+    if (!future)
+        return -ESTALE;
+    state = load_seq(&future->state);
+    if (future_generation(state) != handle.generation || !(state & FUTURE_LIVE))
+        return -ESTALE;
+    *ret_future = future;
+    *ret_state = state;
+    return 0;
+}
+
+static void tell_watchers(struct future *future, int status)
+{
+    lock_acquire(&future->lock);
+    for (struct link *link; (link = list_pop_first(&future->watchers));) {
+        struct waiter *waiter = container_of(link, struct waiter, link);
+
+        waiter->linked = false;
+        waiter->count = (uint32_t)status;
+        (void)weft__wake(waiter, WATCH_ENDED); /* false: it was cancelled, and needs nothing */
+    }
+    uint64_t state = load_seq(&future->state);
+    while (!cas_seq(&future->state, &state, state & ~(uint64_t)FUTURE_WATCHED))
+        ;
+    lock_release(&future->lock);
+}
+
+/* Sets DONE unless the generation is over or it is set already. Returns whether this call did. */
+static bool finish(struct runtime *runtime, struct future *future, uint32_t generation, int status)
+{
+    uint64_t state = load_seq(&future->state);
+    struct group *owner;
+
+    do {
+        while (state & FUTURE_WATCHED && !(state & FUTURE_DONE) &&
+               future_generation(state) == generation) {
+            tell_watchers(future, status); /* all, before anybody can consume it: I2 */
+            state = load_seq(&future->state);
+        }
+        if (future_generation(state) != generation || state & FUTURE_DONE)
+            return false;
+        owner = state & FUTURE_OWNED ? future->owner : NULL;
+        store_relaxed(&future->status, status); /* published by the swap */
+    } while (!cas_seq(&future->state, &state, state | FUTURE_DONE));
+    /* Whoever consumes it may free the slot from here on. */
+    if (owner)
+        weft__group_arrive(owner, status);
+    else if (state & (FUTURE_DETACHED | FUTURE_SCOPED))
+        weft__future_free(runtime, future);
+    return true;
+}
+
+void weft__future_complete(struct runtime *runtime, struct future *future, int status)
+{
+    uint32_t generation = future_generation(load_relaxed(&future->state)); /* own until DONE */
+
+    (void)finish(runtime, future, generation, status); /* the one who runs it is alone */
+}
+
+int weft__future_cancel(struct runtime *runtime, weft_future handle)
+{
+    struct future *future;
+    uint64_t state;
+    int rc = weft__future_find(runtime, handle, &future, &state);
+
+    if (rc < 0)
+        return rc;
+    do {
+        if (future_generation(state) != handle.generation || !(state & FUTURE_LIVE))
+            return -ESTALE;
+        if (state & (FUTURE_DONE | FUTURE_CANCEL))
+            return 0;
+    } while (!cas_seq(&future->state, &state, state | FUTURE_CANCEL));
+    future->kind->cancel(future, handle.generation);
+    return 0;
+}
+
+int weft_cancel(weft_future handle)
+{
+    struct runtime *runtime;
+    int rc = weft__runtime_enter(&runtime);
+
+    if (rc < 0)
+        return handle.slot ? -ESTALE : rc; /* with the runtime all its futures ended */
+    rc = weft__future_cancel(runtime, handle);
+    weft__runtime_leave(runtime);
+    return rc;
+}
+
+static int detach(struct runtime *runtime, weft_future handle)
+{
+    struct future *future;
+    uint64_t state;
+    int rc = weft__future_find(runtime, handle, &future, &state);
+
+    if (rc < 0)
+        return rc;
+    do {
+        if (future_generation(state) != handle.generation || state & FUTURE_CLAIMED)
+            return -ESTALE;
+        if (state & FUTURE_SCOPED)
+            return -EINVAL;
+    } while (!cas_seq(&future->state, &state, state | FUTURE_CLAIMED | FUTURE_DETACHED));
+    if (state & FUTURE_DONE)
+        weft__future_free(runtime, future);
+    return 0;
+}
+
+int weft_detach(weft_future handle)
+{
+    struct runtime *runtime;
+    int rc = weft__runtime_enter(&runtime);
+
+    if (rc < 0)
+        return handle.slot ? -ESTALE : rc;
+    rc = detach(runtime, handle);
+    weft__runtime_leave(runtime);
+    return rc;
+}
+
+/* Puts a watcher into the list, unless the future has ended. */
+static int watch(struct future *future, uint32_t generation, struct waiter *waiter)
+{
+    int status = 0;
+
+    lock_acquire(&future->lock);
+    uint64_t state = load_seq(&future->state);
+    do {
+        if (future_generation(state) != generation)
+            status = -ESTALE;
+        else if (state & FUTURE_DONE)
+            status = load_relaxed(&future->status); /* published by DONE */
+        if (future_generation(state) != generation || state & FUTURE_DONE) {
+            lock_release(&future->lock);
+            /* The status is this generation's only if nobody has freed the slot meanwhile. */
+            bool fresh = future_generation(load_seq(&future->state)) == generation;
+
+            return fresh ? status : -ESTALE;
+        }
+    } while (!cas_seq(&future->state, &state, state | FUTURE_WATCHED));
+    weft__wait_begin(waiter);
+    list_push_last(&future->watchers, &waiter->link);
+    lock_release(&future->lock);
+    int rc = weft__wait_commit(waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
+    lock_acquire(&future->lock);
+    if (waiter->linked)
+        list_remove(&future->watchers, &waiter->link);
+    lock_release(&future->lock);
+    return rc < 0 ? rc : (int)waiter->count;
+}
+
+int weft_wait(weft_future handle)
+{
+    struct runtime *runtime;
+    struct future *future;
+    uint64_t state;
+    int rc = weft__wait_check();
+
+    if (rc < 0)
+        return rc;
+    rc = weft__runtime_enter(&runtime);
+    if (rc < 0)
+        return handle.slot ? -ESTALE : rc;
+    rc = weft__future_find(runtime, handle, &future, &state);
+    if (rc == 0) {
+        struct waiter waiter;
+
+        rc = (void *)future == (void *)weft__current_task()
+                 ? -EDEADLK
+                 : watch(future, handle.generation, &waiter);
+    }
+    weft__runtime_leave(runtime);
+    return rc;
+}
+
+/* --- promises -------------------------------------------------------------------------------- */
+
+static void promise_cancel(struct future *future, uint32_t generation)
+{
+    struct runtime *runtime;
+
+    if (weft__runtime_enter(&runtime) < 0) /* the canceller is inside: it stays */
+        return;
+    (void)finish(runtime, future, generation, -ECANCELED); /* false: it was fulfilled just now */
+    weft__runtime_leave(runtime);
+}
+
+const struct future_kind weft__promise_kind = {.name = "promise", .cancel = promise_cancel};
+
+weft_future weft_promise_new_at(const char *site, weft_promise *ret_promise)
+{
+    struct runtime *runtime;
+    int rc = weft__runtime_enter(&runtime);
+    struct future *future;
+    weft_future handle;
+
+    *ret_promise = (weft_promise){0, 0};
+    if (rc < 0)
+        return weft__future_failed(rc);
+    future = weft__future_new(runtime, &weft__promise_kind, site);
+    handle = future ? weft__future_handle(future) : weft__future_failed(-ENOMEM);
+    if (future)
+        *ret_promise = (weft_promise){handle.slot, handle.generation};
+    weft__runtime_leave(runtime);
+    return handle;
+}
+
+int weft_promise_set(weft_promise promise, int status)
+{
+    struct runtime *runtime;
+    struct future *future;
+    uint64_t state;
+    int rc;
+
+    if (promise.slot == 0)
+        return -EINVAL;
+    rc = weft__runtime_enter(&runtime);
+    if (rc < 0)
+        return -EALREADY; /* stopping the runtime has ended it */
+    rc = weft__future_find(runtime, (weft_future){promise.slot, promise.generation}, &future,
+                           &state);
+    if (rc == 0)
+        rc = finish(runtime, future, promise.generation, status) ? 0 : -EALREADY;
+    weft__runtime_leave(runtime);
+    return rc == -ESTALE ? -EALREADY : rc; /* consumed, so it had been set */
+}
+
+int weft_promise_drop(weft_promise promise) { return weft_promise_set(promise, -EPIPE); }

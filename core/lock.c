@@ -1,0 +1,25 @@
+/*
+ * lock - the slow halves: spin a little, then sleep; see lock.h.
+ */
+#include "core/lock.h"
+
+#include "core/tuning.h"
+
+void weft__lock_slow(struct lock *lock)
+{
+    for (int spin = 0; spin < TUNE_LOCK_SPINS; spin++) {
+        uint32_t expected = 0;
+
+        if (load_relaxed(&lock->state) == 0 &&
+            cas_seq(&lock->state, &expected, 1)) /* relaxed: the CAS decides */
+            return;
+        spin_pause();
+    }
+    /* 2 says that somebody may sleep; whoever gets the lock here keeps saying so, since it does not
+     * know whether it was the last sleeper. */
+    while (xchg_seq(&lock->state, 2) != 0)
+        (void)weft__futex_wait(&lock->state, 2,
+                               WEFT_NO_TIMEOUT); /* a spurious return looks again */
+}
+
+void weft__unlock_slow(struct lock *lock) { weft__futex_wake(&lock->state, 1); }

@@ -1,0 +1,153 @@
+/*
+ * park - see park.h for the states and the argument.
+ */
+#include "core/park.h"
+
+#include "core/sys.h"
+#include "core/worker.h"
+
+#define SEARCHING ((uint64_t)1 << 32)
+#define SLEEPING  ((uint64_t)1)
+
+static uint32_t searching_in(uint64_t counts) { return (uint32_t)(counts >> 32); }
+static uint32_t sleeping_in(uint64_t counts) { return (uint32_t)counts; }
+
+/* Takes a worker out of its sleep, or keeps it from falling asleep. Returns whether its loop must be
+ * woken. It counts as searching from here on. */
+static bool unpark_locked(struct runtime *runtime, struct worker *worker)
+{
+    bool was_asleep = worker->park_state == PARK_ASLEEP;
+
+    worker->park_state = PARK_RUNNING;
+    add_seq(&runtime->idle.counts, SEARCHING - SLEEPING);
+    return was_asleep;
+}
+
+static void notify_slow(struct runtime *runtime)
+{
+    struct worker *woken = NULL;
+
+    lock_acquire(&runtime->idle.lock);
+    uint64_t counts = load_seq(&runtime->idle.counts); /* E1, once more now that it is stable */
+
+    if (searching_in(counts) == 0 && sleeping_in(counts) > 0)
+        for (uint32_t i = 0; i < runtime->worker_count; i++) {
+            struct worker *worker = &runtime->workers[i];
+
+            if (worker->park_state != PARK_RUNNING) {
+                woken = unpark_locked(runtime, worker) ? worker : NULL;
+                break;
+            }
+        }
+    lock_release(&runtime->idle.lock);
+    if (woken)
+        woken->loop.ops->wake(&woken->loop);
+}
+
+void weft__park_notify(struct runtime *runtime)
+{
+    uint64_t counts = load_seq(&runtime->idle.counts); /* E1: after the push */
+
+    if (sleeping_in(counts) > 0 && searching_in(counts) == 0)
+        notify_slow(runtime);
+}
+
+void weft__park_wake(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+    bool must_wake = false;
+
+    lock_acquire(&runtime->idle.lock);
+    if (worker->park_state != PARK_RUNNING)
+        must_wake = unpark_locked(runtime, worker);
+    lock_release(&runtime->idle.lock);
+    if (must_wake)
+        worker->loop.ops->wake(&worker->loop);
+}
+
+bool weft__park_search_begin(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+
+    if (worker->is_searching)
+        return true;
+    if (2 * searching_in(load_seq(&runtime->idle.counts)) >= runtime->worker_count)
+        return false;
+    add_seq(&runtime->idle.counts, SEARCHING);
+    worker->is_searching = true;
+    return true;
+}
+
+void weft__park_search_end(struct worker *worker)
+{
+    uint64_t before;
+
+    if (!worker->is_searching)
+        return;
+    worker->is_searching = false;
+    before = sub_seq(&worker->runtime->idle.counts, SEARCHING);
+    if (searching_in(before) == 1)
+        weft__park_notify(worker->runtime); /* more may lie there, and nobody looks any more */
+}
+
+/* Announces the sleep. From here on whoever publishes work sees this worker: E2. */
+static void park_begin(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+
+    lock_acquire(&runtime->idle.lock);
+    worker->park_state = PARK_LOOKING;
+    add_seq(&runtime->idle.counts, worker->is_searching ? SLEEPING - SEARCHING : SLEEPING);
+    worker->is_searching = false;
+    lock_release(&runtime->idle.lock);
+}
+
+/* LOOKING to ASLEEP. Returns false if it was unparked meanwhile. */
+static bool park_commit(struct worker *worker)
+{
+    struct idle *idle = &worker->runtime->idle;
+
+    lock_acquire(&idle->lock);
+    if (worker->park_state == PARK_LOOKING)
+        worker->park_state = PARK_ASLEEP;
+    bool asleep = worker->park_state == PARK_ASLEEP;
+    lock_release(&idle->lock);
+    return asleep;
+}
+
+/* Back to RUNNING. A worker that somebody unparked was counted as searching by that; one that woke
+ * by itself has its own work, and need not look for others'. */
+static void park_end(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+
+    lock_acquire(&runtime->idle.lock);
+    worker->is_searching = worker->park_state == PARK_RUNNING;
+    if (!worker->is_searching) {
+        worker->park_state = PARK_RUNNING;
+        sub_seq(&runtime->idle.counts, SLEEPING);
+    }
+    lock_release(&runtime->idle.lock);
+}
+
+static int64_t time_to_first_timer(struct worker *worker)
+{
+    int64_t first = load_relaxed(&worker->timers.first); /* relaxed: see timer.c */
+
+    if (first == INT64_MAX)
+        return WEFT_NO_TIMEOUT;
+    int64_t left = first - weft__sys_now();
+    return left > 0 ? left : 0;
+}
+
+void weft__park(struct worker *worker)
+{
+    park_begin(worker);
+    if (weft__worker_sees_work(worker) || !park_commit(worker)) {
+        park_end(worker);
+        return;
+    }
+    (void)worker->loop.ops->poll(&worker->loop,
+                                 time_to_first_timer(worker)); /* errors: look again */
+    park_end(worker);
+}

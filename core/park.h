@@ -1,0 +1,58 @@
+/*
+ * park - how workers fall asleep and are woken, with no wake-up lost and few sent.
+ *
+ *   from     event        to       who         holds afterwards
+ *   RUNNING  park_begin   LOOKING  the worker  it counts as sleeping; it looks at all queues once more
+ *   LOOKING  park_cancel  RUNNING  the worker  it found work, and counts as searching
+ *   LOOKING  park_commit  ASLEEP   the worker  every queue was empty after LOOKING was visible
+ *   LOOKING  unpark       RUNNING  anyone      the worker does not sleep this round
+ *   ASLEEP   unpark       RUNNING  anyone      one wake was sent, by the one who made the change
+ *   ASLEEP   park_end     RUNNING  the worker  the loop woke it by itself (timer, kernel event)
+ *
+ * The states change under idle.lock together with the counts, so the two always agree; the counts are
+ * also read without it. Who publishes work (a push, sequentially consistent) then reads idle: if nobody searches and
+ * somebody sleeps, it wakes one, who counts as searching from that moment, so one batch of work wakes
+ * one worker; a searcher that finds work and is the last wakes the next. Who goes to sleep announces
+ * it in idle (one read-modify-write) and then reads every queue. Both sides are sequentially
+ * consistent, so at least one sees the other; acquire and release would not do.
+ *
+ * Edges  E1  push (deque tail, inbox pushed: seq), then counts load seq
+ *        E2  counts add seq, then queue loads seq
+ *
+ * A task in a run-next slot is not looked for: its worker runs it next, and waking another for it
+ * would cost more than it gains.
+ */
+#ifndef WEFT_CORE_PARK_H
+#define WEFT_CORE_PARK_H
+
+#include <stdbool.h>
+
+#include "core/lock.h"
+
+struct runtime;
+struct worker;
+
+enum park_state { PARK_RUNNING, PARK_LOOKING, PARK_ASLEEP };
+
+struct idle {
+    _Atomic uint64_t counts; /* (a) searching:32 | sleeping:32, in one word to change together */
+    struct lock lock;        /* of every worker's park_state */
+};
+
+/* After work was published: wakes a sleeper unless somebody searches already. */
+void weft__park_notify(struct runtime *runtime);
+
+/* Wakes this very worker, for work that only it can do. */
+void weft__park_wake(struct worker *worker);
+
+/* Before searching other workers' queues: false if enough do so already. */
+bool weft__park_search_begin(struct worker *worker);
+
+/* Work was found: stops counting as searching. The last searcher
+ * wakes the next one. Who finds none goes to weft__park, which ends the search itself. */
+void weft__park_search_end(struct worker *worker);
+
+/* Sleeps in the worker's loop until woken, or until something is due. */
+void weft__park(struct worker *worker);
+
+#endif

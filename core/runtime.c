@@ -1,0 +1,420 @@
+/*
+ * runtime - starting, running, stopping; and the gate for plain threads.
+ *
+ * Stopping, step by step: (1) is_draining: plain threads bring no new work; (2) every future that has
+ * not ended is cancelled, and what nobody awaited is reported; (3) wait until all tasks have ended,
+ * then the pools, for the shutdown time; (4) the gate closes, and empties; (5) is_over: the workers
+ * find nothing and end; (6) everything is freed. If (3) takes too long, nothing is freed: what goes
+ * on is reported and abandoned, with the threads and memory it uses.
+ */
+#include "core/runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/config.h"
+#include "core/fd.h"
+#include "core/sys.h"
+#include "core/worker.h"
+
+/* The one global: where the runtime is, and who is inside. */
+static struct {
+    _Atomic(struct runtime *) runtime; /* (a) NULL: not started, or stopped */
+    _Atomic uint32_t inside;           /* (a) plain threads between enter and leave */
+    _Atomic uint32_t runs;             /* (a) how often it was started: 0 tells -ENXIO */
+    struct lock lock;                  /* of starting and stopping, and of starts */
+    uint32_t starts;                   /* weft_start minus weft_stop */
+} gate;
+
+/* --- the gate -------------------------------------------------------------------------------- */
+
+static _Thread_local struct runtime *adopted;
+
+/* Not inlined, so that no compiler keeps the thread-local's address over a suspension. */
+static __attribute__((noinline)) struct runtime *adopted_here(void)
+{
+    __asm__ volatile("");
+    return adopted;
+}
+
+void weft__runtime_adopt_thread(struct runtime *runtime) { adopted = runtime; }
+
+/* The runtime that the calling thread belongs to; NULL for a plain thread. */
+static struct runtime *own_runtime(void)
+{
+    struct worker *worker = weft__worker();
+
+    return worker ? worker->runtime : adopted_here();
+}
+
+int weft__runtime_enter(struct runtime **ret_runtime)
+{
+    struct runtime *runtime = own_runtime();
+
+    if (!runtime) {
+        add_seq(&gate.inside, 1); /* before the look at runtime; pairs with gate_close() */
+        runtime = load_seq(&gate.runtime);
+        if (!runtime) {
+            weft__runtime_leave(NULL);
+            return load_seq(&gate.runs) ? -ESHUTDOWN : -ENXIO;
+        }
+    }
+    *ret_runtime = runtime;
+    return 0;
+}
+
+void weft__runtime_leave(struct runtime *runtime)
+{
+    if (runtime && own_runtime())
+        return;
+    if (sub_seq(&gate.inside, 1) == 1 && !load_seq(&gate.runtime))
+        weft__futex_wake(&gate.inside, 1);
+}
+
+/* Nobody comes in any more; waits until everybody has left. */
+static void gate_close(void)
+{
+    uint32_t inside;
+
+    store_seq(&gate.runtime, NULL);
+    while ((inside = load_seq(&gate.inside)) > 0)
+        (void)weft__futex_wait(&gate.inside, inside, WEFT_NO_TIMEOUT); /* spurious: look again */
+}
+
+const weft_options *weft__runtime_options(const struct runtime *runtime)
+{
+    return &runtime->options;
+}
+
+bool weft__runtime_is_stopping(const struct runtime *runtime)
+{
+    return load_seq(&((struct runtime *)(uintptr_t)runtime)->is_draining) != 0;
+}
+
+bool weft__runtime_refuses(const struct runtime *runtime)
+{
+    return weft__runtime_is_stopping(runtime) && !own_runtime();
+}
+
+struct pools *weft__runtime_pools(struct runtime *runtime) { return runtime->pools; }
+
+/* --- starting -------------------------------------------------------------------------------- */
+
+static int worker_init(struct runtime *runtime, struct worker *worker, uint32_t index)
+{
+    int rc;
+
+    worker->runtime = runtime;
+    worker->index = index;
+    worker->seed = index * 2654435761u + 1;
+    ck_stack_init(&worker->inbox.stack);
+    weft__timers_init(&worker->timers);
+    rc = weft__deque_init(&worker->deque);
+    if (rc < 0)
+        return rc;
+    rc = weft__loop_init(&worker->loop, worker, runtime->options.loop, worker->why_loop);
+    if (rc < 0)
+        weft__deque_destroy(&worker->deque);
+    return rc;
+}
+
+static void worker_destroy(struct worker *worker)
+{
+    weft__loop_destroy(&worker->loop);
+    weft__deque_destroy(&worker->deque);
+    weft__timers_destroy(&worker->timers);
+    for (size_t i = 0; i < worker->stacks.count; i++)
+        worker->stacks.stacks[i] = NULL; /* the regions go as a whole */
+}
+
+static void workers_destroy(struct runtime *runtime)
+{
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        worker_destroy(&runtime->workers[i]);
+    weft__sys_free(runtime->workers);
+}
+
+static int workers_init(struct runtime *runtime)
+{
+    uint32_t wanted = (uint32_t)runtime->options.workers;
+
+    runtime->workers = weft__sys_alloc_lines(wanted * sizeof *runtime->workers);
+    if (!runtime->workers)
+        return -ENOMEM;
+    for (; runtime->worker_count < wanted; runtime->worker_count++) {
+        int rc =
+            worker_init(runtime, &runtime->workers[runtime->worker_count], runtime->worker_count);
+
+        if (rc < 0) {
+            workers_destroy(runtime);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* Ends the first `count` workers' threads. */
+static void threads_end(struct runtime *runtime, uint32_t count)
+{
+    store_seq(&runtime->is_over, 1); /* before the wakes; pairs with weft__worker_sees_work() */
+    for (uint32_t i = 0; i < count; i++)
+        weft__park_wake(&runtime->workers[i]);
+    for (uint32_t i = 0; i < count; i++)
+        (void)pthread_join(runtime->workers[i].thread, NULL); /* fails only for a wrong thread */
+}
+
+static int threads_start(struct runtime *runtime)
+{
+    for (uint32_t i = 0; i < runtime->worker_count; i++) {
+        struct worker *worker = &runtime->workers[i];
+        int rc = weft__sys_thread(&worker->thread, weft__worker_thread, worker);
+        char name[16];
+
+        if (rc < 0) {
+            weft__explain("could not start worker thread %u of %u: %s; ask for fewer workers, or "
+                          "raise the limit of processes",
+                          i + 1, runtime->worker_count, weft_strerror(rc));
+            threads_end(runtime, i);
+            return rc;
+        }
+        (void)snprintf(name, sizeof name, "weft-%u", i); /* a cut name is fine */
+        (void)pthread_setname_np(worker->thread, name);  /* only for people */
+    }
+    return 0;
+}
+
+static void runtime_free(struct runtime *runtime)
+{
+    weft__slab_destroy(&runtime->slab);
+    weft__stacks_destroy(&runtime->stacks);
+    weft__fd_table_free(runtime->fds);
+    weft__sys_free(runtime);
+}
+
+/* A runtime in which nothing runs yet. */
+static int runtime_new(const struct config *config, struct runtime **ret_runtime)
+{
+    struct runtime *runtime = weft__sys_alloc_lines(sizeof *runtime);
+    int rc;
+
+    if (!runtime)
+        return -ENOMEM;
+    runtime->options = config->options;
+    runtime->is_migrating = config->is_migrating;
+    runtime->is_reporting = config->is_reporting;
+    ck_stack_init(&runtime->inbox.stack);
+    /* Handles of an earlier run must not mean anything in this one. */
+    weft__slab_init(&runtime->slab, add_seq(&gate.runs, 1) * 2654435761u | 1);
+    weft__stacks_init(&runtime->stacks);
+    runtime->fds = weft__fd_table_new();
+    rc = runtime->fds ? workers_init(runtime) : -ENOMEM;
+    if (rc < 0) {
+        runtime_free(runtime);
+        return rc;
+    }
+    *ret_runtime = runtime;
+    return 0;
+}
+
+static int runtime_start(const weft_options *options)
+{
+    struct config config;
+    struct runtime *runtime = NULL;
+    int rc = weft__config_read(options, &config);
+
+    if (rc == 0 && weft__sys_has_shadow_stack()) {
+        weft__explain("shadow stacks are active, and weft's stack switch does not support them: "
+                      "run with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+        rc = -ENOTSUP;
+    }
+    if (rc == 0)
+        rc = runtime_new(&config, &runtime);
+    if (rc < 0)
+        return rc;
+    weft__overflow_watch();
+    rc = threads_start(runtime);
+    if (rc < 0)
+        goto free_runtime;
+    rc = weft__pools_start(runtime, &runtime->pools);
+    if (rc < 0)
+        goto end_threads;
+    store_seq(&gate.runtime, runtime);
+    return 0;
+end_threads:
+    threads_end(runtime, runtime->worker_count);
+free_runtime:
+    weft__overflow_unwatch();
+    workers_destroy(runtime);
+    runtime_free(runtime);
+    return rc;
+}
+
+int weft_start(const weft_options *options)
+{
+    int rc = 0;
+
+    if (own_runtime())
+        return -EPERM;
+    lock_acquire(&gate.lock);
+    if (gate.starts == 0)
+        rc = runtime_start(options);
+    if (rc == 0)
+        gate.starts++;
+    lock_release(&gate.lock);
+    return rc;
+}
+
+/* --- stopping -------------------------------------------------------------------------------- */
+
+static bool is_task(const struct future *future) { return future->kind == &weft__task_kind; }
+
+/* Cancels a future that is still there, and says so if nobody ever asked for it. */
+static void cancel_leftover(struct runtime *runtime, struct future *future)
+{
+    uint64_t state = load_seq(&future->state);
+    weft_future handle = {future->slot, future_generation(state)};
+
+    if (!(state & FUTURE_LIVE))
+        return;
+    if (!(state & (FUTURE_CLAIMED | FUTURE_SCOPED)))
+        weft__report(runtime, "%s %s was never awaited: await, gather or detach its future",
+                     future->kind->name, future->site);
+    if (!(state & FUTURE_SCOPED))                   /* else its scope's owner ends it */
+        (void)weft__future_cancel(runtime, handle); /* stale: it has ended meanwhile */
+}
+
+/* Tasks that have not ended; says which, if asked. */
+static uint32_t count_live(struct runtime *runtime, bool say)
+{
+    uint32_t used = weft__slab_used(&runtime->slab);
+    uint32_t live = 0;
+
+    for (uint32_t slot = 1; slot <= used; slot++) {
+        struct future *future = weft__slab_at(&runtime->slab, slot);
+        uint64_t state = load_seq(&future->state);
+
+        if (!(state & FUTURE_LIVE) || state & FUTURE_DONE || !is_task(future))
+            continue;
+        live++;
+        if (say)
+            weft__report(runtime, "task %s did not end within the shutdown time, and is abandoned",
+                         future->site);
+    }
+    return live;
+}
+
+static int drain(struct runtime *runtime, int64_t deadline)
+{
+    uint32_t used;
+
+    store_seq(&runtime->is_draining, 1); /* before the looks; pairs with start() in task.c */
+    used = weft__slab_used(&runtime->slab);
+    for (uint32_t slot = 1; slot <= used; slot++)
+        cancel_leftover(runtime, weft__slab_at(&runtime->slab, slot));
+    for (;;) {
+        uint32_t signal = load_seq(&runtime->end_signal); /* before the count */
+        int64_t left = deadline - weft__sys_now();
+
+        if (count_live(runtime, false) == 0)
+            return 0;
+        if (left <= 0) {
+            (void)count_live(runtime, true);
+            return -ETIMEDOUT;
+        }
+        (void)weft__futex_wait(&runtime->end_signal, signal, left); /* time-out: seen above */
+    }
+}
+
+static int runtime_stop(struct runtime *runtime)
+{
+    int64_t deadline = deadline_after(weft__sys_now(), runtime->options.shutdown);
+    int rc = drain(runtime, deadline);
+    int pools_rc = weft__pools_stop(runtime->pools, deadline);
+
+    if (rc == 0)
+        rc = pools_rc;
+    if (rc < 0) { /* somebody still runs in it: it is left as it is */
+        store_seq(&gate.runtime, NULL);
+        return rc;
+    }
+    gate_close();
+    threads_end(runtime, runtime->worker_count);
+    weft__pools_free(runtime->pools);
+    weft__overflow_unwatch();
+    workers_destroy(runtime);
+    runtime_free(runtime);
+    return 0;
+}
+
+int weft_stop(void)
+{
+    int rc = 0;
+
+    if (own_runtime())
+        return -EDEADLK;
+    lock_acquire(&gate.lock);
+    if (gate.starts == 0)
+        rc = -ENXIO;
+    else if (--gate.starts == 0)
+        rc = runtime_stop(load_seq(&gate.runtime));
+    lock_release(&gate.lock);
+    return rc;
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+static int call(const char *site, weft_fn fn, void *arg)
+{
+    return weft_await(weft_spawn_at(site, fn, arg)); /* a task suspends: worker, errno stale */
+}
+
+int weft_call(weft_fn fn, void *arg) { return call("the function given to weft_call", fn, arg); }
+
+int weft_run_with(const weft_options *options, weft_fn fn, void *arg)
+{
+    static const char site[] = "the function given to weft_run";
+    int rc;
+
+    if (own_runtime())
+        return call(site, fn, arg);
+    rc = weft_start(options);
+    if (rc < 0)
+        return rc;
+    rc = call(site, fn, arg);
+    (void)weft_stop(); /* what it had to abandon was reported; the program's status counts */
+    return rc;
+}
+
+int weft_run(weft_fn fn, void *arg) { return weft_run_with(NULL, fn, arg); }
+
+int weft_info(weft_info_data *ret_info)
+{
+    struct runtime *runtime;
+    int rc = weft__runtime_enter(&runtime);
+
+    if (rc < 0)
+        return rc;
+    *ret_info = (weft_info_data){
+        .workers = (int)runtime->worker_count,
+        .pool_threads = weft__pools_threads(runtime->pools),
+        .loop = runtime->workers[0].loop.ops->kind,
+        .loop_why = runtime->workers[0].why_loop,
+        .guard = runtime->stacks.guard,
+        .pool_class = weft__pools_class(runtime->pools),
+        .stack_bytes = STACK_BYTES,
+        .stacks_limit = runtime->stacks.limit,
+        .tasks_live = load_relaxed(&runtime->outside_spawned), /* relaxed: statistics */
+    };
+    for (uint32_t i = 0; i < runtime->worker_count; i++) {
+        struct worker *worker = &runtime->workers[i];
+
+        ret_info->tasks_live += load_relaxed(&worker->spawned) - load_relaxed(&worker->ended);
+        if (worker->loop.ops->kind != ret_info->loop) {
+            ret_info->loop = WEFT_LOOP_AUTO;
+            ret_info->loop_why = worker->why_loop;
+        }
+    }
+    weft__runtime_leave(runtime);
+    return 0;
+}

@@ -1,0 +1,281 @@
+/*
+ * task - see task.h: spawning, ending, cancelling; yield and sleep.
+ */
+#include "core/task.h"
+
+#include <alloca.h>
+#include <errno.h>
+#include <string.h>
+
+#include <weft/time.h>
+
+#include "core/scope.h"
+#include "core/sys.h"
+#include "core/worker.h"
+
+/* --- cancelling ------------------------------------------------------------------------------ */
+
+/* CANCEL has been set. Ends the task's present wait, unless that stands inside a shield or belongs to
+ * a later user of the slot: word first, then generation and shields, then the swap on that word. */
+static void task_cancel(struct future *future, uint32_t generation)
+{
+    struct task *task = (struct task *)(void *)future;
+    uint64_t word = load_seq(&future->sleeper.word);
+    uint64_t state = load_seq(&future->state);
+
+    if (future_generation(state) == generation && state & FUTURE_CANCEL &&
+        load_seq(&task->shields) == 0)
+        weft__wait_interrupt_word(task, word);
+}
+
+const struct future_kind weft__task_kind = {.name = "task", .cancel = task_cancel};
+
+/* --- spawning -------------------------------------------------------------------------------- */
+
+static int check_options(const weft_task_options *options, weft_fn fn)
+{
+    if (options->val_bytes > WEFT_VAL_BYTES)
+        return -E2BIG;
+    return !fn || options->stack_bytes > STACK_BYTES_MOST ? -EINVAL : 0;
+}
+
+static struct task *task_new(struct runtime *runtime, const weft_task_options *options, weft_fn fn,
+                             void *arg)
+{
+    struct task *task =
+        (struct task *)(void *)weft__future_new(runtime, &weft__task_kind, options->site);
+
+    if (!task)
+        return NULL;
+    task->fn = fn;
+    task->arg = arg;
+    task->drop = options->drop;
+    task->stack_bytes = (uint32_t)weft__stack_size(options->stack_bytes);
+    if (options->val_bytes) {
+        memcpy(task->val, options->val, options->val_bytes);
+        task->arg = task->val;
+    }
+    return task;
+}
+
+static void count_spawn(struct runtime *runtime)
+{
+    struct worker *worker = weft__worker();
+
+    if (worker) /* relaxed: own field, a statistic */
+        store_relaxed(&worker->spawned, load_relaxed(&worker->spawned) + 1);
+    else
+        add_relaxed(&runtime->outside_spawned, 1); /* relaxed: a statistic */
+}
+
+static int start(struct runtime *runtime, struct scope *home, struct task *task,
+                 weft_future *ret_handle)
+{
+    int rc = home ? weft__scope_adopt(home, task) : 0;
+
+    if (rc < 0) {
+        weft__future_discard(runtime, &task->future);
+        return rc;
+    }
+    if (home)
+        or_seq(&task->future.state, FUTURE_SCOPED);
+    *ret_handle = weft__future_handle(&task->future); /* the task may end at once after this */
+    if (!home && load_seq(&runtime->is_draining))     /* pairs with drain(): all are cancelled */
+        or_seq(&task->future.state, FUTURE_CANCEL);
+    count_spawn(runtime);
+    weft__ready_last(runtime, task);
+    return 0;
+}
+
+weft_future weft__task_spawn(struct runtime *runtime, struct scope *home,
+                             const weft_task_options *options, weft_fn fn, void *arg)
+{
+    weft_future handle;
+    int rc = weft__runtime_refuses(runtime) ? -ESHUTDOWN : check_options(options, fn);
+    struct task *task = rc < 0 ? NULL : task_new(runtime, options, fn, arg);
+
+    if (rc == 0)
+        rc = task ? start(runtime, home, task, &handle) : -ENOMEM;
+    if (rc == 0)
+        return handle;
+    if (options->drop)
+        options->drop(options->val_bytes ? (void *)(uintptr_t)options->val : arg);
+    if (home)
+        weft__scope_spawn_failed(home, rc);
+    return weft__future_failed(rc);
+}
+
+static weft_future spawn(struct scope *home, const weft_task_options *options, weft_fn fn,
+                         void *arg)
+{
+    struct runtime *runtime;
+    weft_future handle;
+    int rc = weft__runtime_enter(&runtime);
+
+    if (rc < 0) {
+        if (options->drop)
+            options->drop(options->val_bytes ? (void *)(uintptr_t)options->val : arg);
+        return weft__future_failed(rc);
+    }
+    handle = weft__task_spawn(runtime, home, options, fn, arg);
+    weft__runtime_leave(runtime);
+    return handle;
+}
+
+weft_future weft_spawn_with(const weft_task_options *options, weft_fn fn, void *arg)
+{
+    return spawn(NULL, options, fn, arg);
+}
+
+weft_future weft_spawn_at(const char *site, weft_fn fn, void *arg)
+{
+    return spawn(NULL, &(weft_task_options){.site = site}, fn, arg);
+}
+
+weft_future weft_spawn_val_at(const char *site, weft_fn fn, const void *val, size_t bytes)
+{
+    return spawn(NULL, &(weft_task_options){.site = site, .val = val, .val_bytes = bytes}, fn,
+                 NULL);
+}
+
+weft_future weft_scope_spawn_with(weft_scope *scope, const weft_task_options *options, weft_fn fn,
+                                  void *arg)
+{
+    return spawn((struct scope *)(void *)scope, options, fn, arg);
+}
+
+weft_future weft_scope_spawn_at(weft_scope *scope, const char *site, weft_fn fn, void *arg)
+{
+    return weft_scope_spawn_with(scope, &(weft_task_options){.site = site}, fn, arg);
+}
+
+weft_future weft_scope_spawn_val_at(weft_scope *scope, const char *site, weft_fn fn,
+                                    const void *val, size_t bytes)
+{
+    return weft_scope_spawn_with(
+        scope, &(weft_task_options){.site = site, .val = val, .val_bytes = bytes}, fn, NULL);
+}
+
+/* --- running and ending ---------------------------------------------------------------------- */
+
+void weft__task_end(struct runtime *runtime, struct task *task, int status)
+{
+    struct worker *worker = weft__worker();
+
+    /* relaxed: own field, a statistic */
+    store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1);
+    if (task->home)
+        weft__scope_task_ended(runtime, task, status);
+    else
+        weft__future_complete(runtime, &task->future, status);
+    if (load_seq(&runtime->is_draining)) { /* pairs with drain(): it counts, then sleeps */
+        add_seq(&runtime->end_signal, 1);
+        weft__futex_wake(&runtime->end_signal, 1);
+    }
+}
+
+/* On the worker's stack: the task's own is free from here on. */
+static void after_last(struct worker *worker, struct task *task, void *arg)
+{
+    weft__fiber_destroy(&task->fiber);
+    weft__stack_give(&worker->runtime->stacks, &worker->stacks, task->stack, task->stack_bytes);
+    task->stack = NULL;
+    weft__task_end(worker->runtime, task, (int)(intptr_t)arg);
+}
+
+/* The scope lies in a frame that has just been left, so this call's own frames must lie below it:
+ * the memory between is skipped. Nothing may be called in between. */
+static __attribute__((noinline)) void close_leftovers(struct task *task)
+{
+    weft__scope_close_leftovers(task);
+}
+
+void weft__task_main(void *arg)
+{
+    struct task *task = arg;
+
+    weft__fiber_arrive(&task->fiber);
+    int status = task->fn(task->arg);                /* suspends: worker, errno stale */
+    struct scope *open = load_relaxed(&task->scope); /* own field */
+    if (open != task->home) {
+        char *here = __builtin_frame_address(0);
+        ptrdiff_t depth = here - (char *)open;
+
+        if (depth > 0 && depth < (ptrdiff_t)task->stack_bytes) {
+            volatile char *skipped = alloca((size_t)depth + 256);
+
+            skipped[0] = 0; /* keeps the memory reserved */
+        }
+        close_leftovers(task);
+    }
+    struct worker *worker = weft__worker();
+    worker->after = after_last;
+    worker->after_arg = (void *)(intptr_t)status;
+    weft__fiber_leave(&task->fiber, &worker->fiber);
+}
+
+/* --- what a task asks about itself ----------------------------------------------------------- */
+
+weft_future weft_self(void)
+{
+    struct task *task = weft__current_task();
+
+    return task ? weft__future_handle(&task->future) : (weft_future){0, 0};
+}
+
+bool weft_cancelled(void)
+{
+    struct task *task = weft__current_task();
+
+    return task ? weft__task_is_cancelled(task) : weft__pools_job_is_cancelled();
+}
+
+int weft_yield(void)
+{
+    struct task *task = weft__current_task();
+
+    if (!task)
+        return -EPERM;
+    weft__yield(); /* suspends: worker, errno stale */
+    return weft__task_is_cancelled(task) ? -ECANCELED : 0;
+}
+
+/* --- sleeping -------------------------------------------------------------------------------- */
+
+struct nap {
+    struct timer timer;
+    struct waiter waiter;
+};
+
+static void nap_over(struct timer *timer)
+{
+    struct nap *nap = container_of(timer, struct nap, timer);
+
+    (void)weft__wake(&nap->waiter, 0); /* false: cancelled; the sleeper waits for our lock */
+}
+
+int weft_sleep_until(weft_time moment)
+{
+    struct nap nap;
+    int rc = weft__wait_check();
+
+    if (!weft__current_task())
+        return -EPERM;
+    if (rc < 0)
+        return rc;
+    if (moment <= weft_now())
+        return weft_yield();
+    weft__wait_begin(&nap.waiter);
+    rc = weft__timer_add(&weft__worker()->timers, &nap.timer, moment, nap_over);
+    if (rc < 0)
+        (void)weft__wake(&nap.waiter, 0); /* nobody else knows the waiter: ends it at once */
+    int woken = weft__wait_commit(&nap.waiter, rc < 0 ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
+    if (rc == 0)
+        weft__timer_remove(&nap.timer); /* the wait suspended: worker, errno stale */
+    return rc < 0 ? rc : woken;
+}
+
+int weft_sleep(weft_time ns)
+{
+    return ns <= 0 ? weft_yield() : weft_sleep_until(deadline_after(weft_now(), ns));
+}

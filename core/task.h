@@ -1,0 +1,62 @@
+/*
+ * task - what runs: a function, its argument, and the stack that it gets at its first run.
+ *
+ *     spawned -> ready -> running -> (waiting -> ready -> running)* -> ended
+ *
+ * A task that has not run is only this descriptor. While it waits or runs it has a stack; when it has
+ * ended the stack goes on to the next one while it is still warm.
+ */
+#ifndef WEFT_CORE_TASK_H
+#define WEFT_CORE_TASK_H
+
+#include <weft/scope.h>
+
+#include "core/ck.h"
+#include "core/fiber.h"
+#include "core/future.h"
+#include "core/runtime.h"
+
+struct scope;
+struct worker;
+
+struct task {
+    struct future future;         /* first: a slot */
+    weft_fn fn;                   /* (i) */
+    void *arg;                    /* (i) its own copy below, if it was spawned by value */
+    void (*drop)(void *);         /* (i) instead of fn, if it never starts */
+    ck_stack_entry_t ready_entry; /* while it is in an inbox */
+    struct fiber fiber;           /* of the worker that runs it; meaningful while suspended */
+    void *stack;                  /* low end; NULL before the first run */
+    uint32_t stack_bytes;         /* (i) as weft__stack_size gives it */
+    uint32_t last_worker;         /* who ran it last, for WEFT_DEBUG=migrate */
+
+    struct scope *home;            /* (i) the scope that owns it; NULL: its handle does */
+    struct link home_link;         /* in home's list; under the tree's lock */
+    _Atomic(struct scope *) scope; /* (w+) innermost open scope; changed under the tree's lock */
+    _Atomic uint32_t shields;      /* (w+) open shields of its own: weft_cancel does not reach in */
+    _Atomic uint64_t op_key;       /* (w+) the operation it waits for; 0: none */
+    _Atomic(struct loop *) op_loop; /* (w+) where that operation is in flight */
+
+    _Alignas(16) unsigned char val[WEFT_VAL_BYTES];
+};
+
+_Static_assert(sizeof(struct task) <= SLOT_BYTES, "a task fits its slot");
+
+extern const struct future_kind weft__task_kind;
+
+/* Makes a task and makes it ready. `home` is its scope, or NULL. The errors of weft_spawn_with
+ * travel in the handle; then drop has run. */
+weft_future weft__task_spawn(struct runtime *runtime, struct scope *home,
+                             const weft_task_options *options, weft_fn fn, void *arg);
+
+/* Whether every wait of the task answers -ECANCELED now. For the task itself; others must hold the
+ * lock of its scope tree. */
+bool weft__task_is_cancelled(struct task *task);
+
+/* Where a task's stack begins to run. */
+void weft__task_main(void *task);
+
+/* Ends a task that has no stack any more, or never had one: tells its scope and its future. */
+void weft__task_end(struct runtime *runtime, struct task *task, int status);
+
+#endif

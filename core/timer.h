@@ -1,0 +1,60 @@
+/*
+ * timer - a worker's timers: a 4-ary heap ordered by deadline, under a small lock.
+ *
+ * Only the worker adds to its own timers and fires them; whoever ends the wait may remove one, from
+ * any thread. A timer that fires does so with the lock held, so that its memory, often on the stack
+ * of a task, is still there: after weft__timer_remove nothing touches it any more.
+ * Deadlines are int64 nanoseconds and saturate; WEFT_FOREVER is simply never reached.
+ */
+#ifndef WEFT_CORE_TIMER_H
+#define WEFT_CORE_TIMER_H
+
+#include <stdint.h>
+
+#include "core/lock.h"
+
+struct timers;
+
+struct timer {
+    int64_t deadline;                  /* (i) while armed */
+    struct timers *timers;             /* (i) while armed: where it stands */
+    uint32_t place;                    /* under the lock: 0 when not armed, else its place + 1 */
+    void (*fire)(struct timer *timer); /* called once, under the lock, no longer armed */
+};
+
+struct timer_entry {
+    int64_t deadline;
+    struct timer *timer;
+};
+
+struct timers {
+    struct lock lock;
+    uint32_t count;
+    uint32_t capacity;
+    struct timer_entry *entries; /* a 4-ary heap: the children of i are 4i + 1 to 4i + 4 */
+    _Atomic int64_t first;       /* deadline of entries[0], INT64_MAX if there is none */
+};
+
+void weft__timers_init(struct timers *timers);
+void weft__timers_destroy(struct timers *timers);
+
+/* Arms a timer. Returns 0 or -ENOMEM. Only from the worker. */
+int weft__timer_add(struct timers *timers, struct timer *timer, int64_t deadline,
+                    void (*fire)(struct timer *));
+
+/* Disarms a timer that may have fired, and waits until it is not firing. From any thread, with no
+ * lock held that fire takes. */
+void weft__timer_remove(struct timer *timer);
+
+/* Fires what is due at `now`. Returns how many. Only from the worker. */
+int weft__timers_fire(struct timers *timers, int64_t now);
+
+/* now + span, saturating. */
+static inline int64_t deadline_after(int64_t now, int64_t span)
+{
+    int64_t deadline;
+
+    return __builtin_add_overflow(now, span, &deadline) ? INT64_MAX : deadline;
+}
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * tuning - the measured or chosen constants, with unit and reason. The test build replaces this page
+ * by one with tiny values (WEFT_TUNING_HEADER), so that rare paths become common ones.
+ */
+#ifndef WEFT_CORE_TUNING_H
+#define WEFT_CORE_TUNING_H
+
+#ifdef WEFT_TUNING_HEADER
+#    include WEFT_TUNING_HEADER
+#else
+
+/* Tasks between two looks at timers, kernel events and the way in from outside: about 61 in Go and
+ * Tokio; a prime, so that it does not fall in step with a program's own rhythm. */
+#    define TUNE_LOOK_OUT         61
+
+/* Times in a row that a worker takes the task it has just woken before the others get their turn. */
+#    define TUNE_RUN_NEXT_STREAK  3
+
+/* Tasks that a new deque holds before it grows (a power of two). */
+#    define TUNE_DEQUE_CAPACITY   256
+
+/* The most tasks that one steal takes. */
+#    define TUNE_STEAL_MOST       64
+
+/* Stacks that a worker keeps warm for itself, and that all keep together before pages go back. */
+#    define TUNE_STACK_CACHE      64
+#    define TUNE_STACK_POOL       1024
+
+/* Free task slots that a worker passes to the others, or takes from them, at a time. */
+#    define TUNE_SLOT_BATCH       64
+
+/* Spins on a lock before its futex: the longest holder needs about as long. */
+#    define TUNE_LOCK_SPINS       64
+
+/* Jobs that may wait in one pool's queue before its callers wait for room. */
+#    define TUNE_POOL_BOUND       1024
+
+/* The most threads of the blocking lane unless the options say otherwise, and of the lane for names:
+ * look-ups that hang must not take more. */
+#    define TUNE_BLOCKING_THREADS 64
+#    define TUNE_NAMES_THREADS    4
+
+/* Threads that may stand in for jobs that wait inside weft, beyond a pool's limit. */
+#    define TUNE_POOL_STAND_INS   1024
+
+/* How long a lane's thread without work stays: longer than the pauses of a busy program. */
+#    define TUNE_LANE_LINGER_NS   INT64_C(10000000000)
+
+#endif
+#endif

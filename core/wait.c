@@ -1,0 +1,196 @@
+/*
+ * wait - see wait.h for the state machine and its invariants.
+ */
+#include "core/wait.h"
+
+#include <errno.h>
+
+#include "core/loop.h"
+#include "core/worker.h"
+
+/* word = seq:32 | reason:16 | flags:8 | state:8 */
+enum wait_state { WAIT_IDLE, WAIT_ANNOUNCED, WAIT_SUSPENDED, WAIT_WOKEN };
+#define STATE_MASK    ((uint64_t)0xff)
+#define FLAG_CANCEL   ((uint64_t)0x100) /* a cancel may wake it */
+#define FLAG_OP       ((uint64_t)0x200) /* a cancel asks the loop */
+#define REASON_SHIFT  16
+#define REASON_CANCEL 0xffffu /* reserved; weft__wake is never called with it */
+
+static uint64_t word_of(uint32_t seq, uint64_t rest) { return (uint64_t)seq << 32 | rest; }
+static uint32_t seq_in(uint64_t word) { return (uint32_t)(word >> 32); }
+static uint64_t state_in(uint64_t word) { return word & STATE_MASK; }
+static unsigned reason_in(uint64_t word) { return (unsigned)(word >> REASON_SHIFT & 0xffff); }
+
+static bool is_waiting(uint64_t word)
+{
+    return state_in(word) == WAIT_ANNOUNCED || state_in(word) == WAIT_SUSPENDED;
+}
+
+static struct runtime *runtime_of(void)
+{
+    struct worker *worker = weft__worker();
+
+    return worker ? worker->runtime : NULL;
+}
+
+/* Goes from a waiting word to WOKEN, and resumes whose it is. */
+static bool wake_from(struct sleeper *sleeper, uint64_t word, unsigned reason)
+{
+    uint64_t woken = word_of(seq_in(word), (uint64_t)reason << REASON_SHIFT | WAIT_WOKEN);
+    struct task *task =
+        sleeper->task; /* before the swap: a thread's sleeper may be gone after it */
+    struct runtime *runtime = sleeper->runtime;
+
+    if (!cas_seq(&sleeper->word, &word, woken))
+        return false;
+    if (!task) {
+        store_seq(&sleeper->thread_go, 1);
+        weft__futex_wake(&sleeper->thread_go, 1);
+    } else if (state_in(word) == WAIT_SUSPENDED) {
+        weft__ready(runtime, task);
+    } /* ANNOUNCED: the task has not left its stack yet, and will see the word itself */
+    return true;
+}
+
+bool weft__wake_sleeper(struct sleeper *sleeper, uint32_t seq, unsigned reason)
+{
+    for (;;) {
+        uint64_t word = load_seq(&sleeper->word);
+
+        if (seq_in(word) != seq || !is_waiting(word))
+            return false;
+        if (wake_from(sleeper, word, reason))
+            return true; /* else it went from ANNOUNCED to SUSPENDED, got a flag, or was woken */
+    }
+}
+
+bool weft__wake(struct waiter *waiter, unsigned reason)
+{
+    return weft__wake_sleeper(waiter->sleeper, waiter->seq, reason);
+}
+
+int weft__wait_check(void)
+{
+    struct task *task = weft__current_task();
+
+    if (!task || !weft__task_is_cancelled(task))
+        return 0;
+    weft__yield(); /* suspends: worker, errno stale */
+    return -ECANCELED;
+}
+
+void weft__wait_prepare(struct waiter *waiter)
+{
+    struct task *task = weft__current_task();
+
+    if (task) {
+        waiter->sleeper = &task->future.sleeper;
+        waiter->sleeper->task = task;
+        waiter->sleeper->runtime = runtime_of();
+    } else {
+        waiter->own = (struct sleeper){.task = NULL};
+        waiter->sleeper = &waiter->own;
+    }
+    waiter->link = (struct link){0};
+    waiter->linked = false;
+    waiter->seq = seq_in(load_seq(&waiter->sleeper->word)) + 1;
+    store_seq(&waiter->sleeper->word, word_of(waiter->seq, WAIT_IDLE));
+}
+
+void weft__wait_again(struct waiter *waiter)
+{
+    waiter->linked = true;
+    store_relaxed(&waiter->sleeper->thread_go, 0); /* relaxed: published by the word */
+    store_seq(&waiter->sleeper->word, word_of(waiter->seq, WAIT_ANNOUNCED));
+}
+
+void weft__wait_begin(struct waiter *waiter)
+{
+    weft__wait_prepare(waiter);
+    weft__wait_again(waiter);
+}
+
+void weft__wait_set_op(struct loop *loop, uint64_t key)
+{
+    struct task *task = weft__current_task();
+
+    store_seq(&task->op_loop, loop);
+    store_seq(&task->op_key, key);
+}
+
+/* On the worker's side of the switch: the context is saved, so from here on the waker resumes it. */
+static void after_commit(struct worker *worker, struct task *task, void *arg)
+{
+    uint64_t word = load_seq(&task->future.sleeper.word);
+    uint64_t suspended = (word & ~STATE_MASK) | WAIT_SUSPENDED;
+
+    (void)arg;
+    if (state_in(word) != WAIT_ANNOUNCED || !cas_seq(&task->future.sleeper.word, &word, suspended))
+        weft__ready(worker->runtime, task); /* woken between its last look and the switch */
+}
+
+static int wait_thread(struct sleeper *sleeper)
+{
+    if (load_seq(&sleeper->thread_go) == 0) {
+        weft__pools_wait_begin(); /* a job that waits lends its place in the pool to another */
+        while (load_seq(&sleeper->thread_go) == 0)
+            (void)weft__futex_wait(&sleeper->thread_go, 0, WEFT_NO_TIMEOUT); /* spurious: again */
+        weft__pools_wait_end();
+    }
+    return (int)reason_in(load_seq(&sleeper->word));
+}
+
+/* Lets a cancel reach the wait from here on, and looks whether one has come before. The order, flag
+ * first and then the look, pairs with the canceller's: request first, then look for the flag. */
+static void make_cancellable(struct task *task, uint32_t seq, uint64_t flag)
+{
+    uint64_t word = word_of(seq, WAIT_ANNOUNCED);
+
+    if (cas_seq(&task->future.sleeper.word, &word, word | flag) && weft__task_is_cancelled(task))
+        weft__wait_interrupt(task);
+}
+
+int weft__wait_commit(struct waiter *waiter, enum wait_kind kind)
+{
+    struct task *task = waiter->sleeper->task;
+    uint64_t word;
+
+    if (!task)
+        return wait_thread(waiter->sleeper);
+    if (kind != WAIT_FOR_SURE)
+        make_cancellable(task, waiter->seq, kind == WAIT_OP ? FLAG_OP : FLAG_CANCEL);
+    if (state_in(load_seq(&task->future.sleeper.word)) != WAIT_WOKEN)
+        weft__suspend(after_commit, NULL); /* suspends: worker, errno stale */
+    word = load_seq(&task->future.sleeper.word);
+    store_seq(&task->future.sleeper.word, word_of(waiter->seq, WAIT_IDLE));
+    return reason_in(word) == REASON_CANCEL ? -ECANCELED : (int)reason_in(word);
+}
+
+void weft__wait_interrupt_word(struct task *task, uint64_t word)
+{
+    if (!is_waiting(word))
+        return;
+    if (word & FLAG_OP) {
+        struct loop *loop = load_seq(&task->op_loop);
+        uint64_t key = load_seq(&task->op_key);
+
+        /* The same wait still, so the key is its operation's and not a later one's. */
+        if (seq_in(load_seq(&task->future.sleeper.word)) == seq_in(word))
+            loop->ops->cancel(loop, key);
+        return;
+    }
+    while (word & FLAG_CANCEL) {
+        if (wake_from(&task->future.sleeper, word, REASON_CANCEL))
+            return;
+        uint64_t now = load_seq(&task->future.sleeper.word);
+
+        if (seq_in(now) != seq_in(word) || !is_waiting(now))
+            return;
+        word = now; /* it was suspended just now */
+    }
+}
+
+void weft__wait_interrupt(struct task *task)
+{
+    weft__wait_interrupt_word(task, load_seq(&task->future.sleeper.word));
+}

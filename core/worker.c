@@ -1,0 +1,295 @@
+/*
+ * worker - see worker.h: where tasks come from, and the loop that runs them.
+ */
+#include "core/worker.h"
+
+#include <errno.h>
+
+#include "core/sys.h"
+
+CK_STACK_CONTAINER(struct task, ready_entry, task_of_entry)
+
+/* --- the way in ------------------------------------------------------------------------------ */
+
+static void inbox_push(struct inbox *inbox, struct task *task)
+{
+    ck_stack_push_upmc(&inbox->stack, &task->ready_entry);
+    add_seq(&inbox->pushed, 1); /* E1 of park.h: after the push, before the look for sleepers */
+}
+
+static void push_last(struct worker *worker, struct task *task)
+{
+    if (!weft__deque_push(&worker->deque, task))
+        inbox_push(&worker->inbox, task); /* no memory to grow: this way needs none */
+}
+
+/* Takes everything, oldest first, into the worker's deque. Returns whether there was anything. */
+static bool inbox_take(struct worker *worker, struct inbox *inbox)
+{
+    uint64_t pushed = load_seq(&inbox->pushed);
+    ck_stack_entry_t *entry, *next, *oldest = NULL;
+
+    if (pushed == load_seq(&inbox->taken))
+        return false;
+    entry = ck_stack_batch_pop_upmc(&inbox->stack);
+    /* What was counted before the pop has been popped, by us or by another. */
+    store_seq(&inbox->taken, pushed);
+    for (; entry; entry = next) { /* the stack gives the newest first */
+        next = entry->next;
+        entry->next = oldest;
+        oldest = entry;
+    }
+    entry = oldest;
+    for (; entry; entry = next) {
+        next = entry->next; /* the task may run elsewhere as soon as it is pushed */
+        push_last(worker, task_of_entry(entry));
+    }
+    return oldest != NULL;
+}
+
+static void ready_elsewhere(struct runtime *runtime, struct task *task)
+{
+    struct worker *worker = &runtime->workers[(task->last_worker + 1) % runtime->worker_count];
+
+    inbox_push(&worker->inbox, task);
+    weft__park_wake(worker);
+}
+
+static void ready_from_outside(struct runtime *runtime, struct task *task)
+{
+    inbox_push(&runtime->inbox, task);
+    weft__park_notify(runtime);
+}
+
+void weft__ready_last(struct runtime *runtime, struct task *task)
+{
+    struct worker *worker = weft__worker();
+
+    if (!worker) {
+        ready_from_outside(runtime, task);
+        return;
+    }
+    push_last(worker, task);
+    weft__park_notify(runtime);
+}
+
+void weft__ready(struct runtime *runtime, struct task *task)
+{
+    struct worker *worker = weft__worker();
+
+    if (runtime->is_migrating && runtime->worker_count > 1) {
+        ready_elsewhere(runtime, task);
+        return;
+    }
+    if (!worker || !worker->current) { /* from outside, or from the worker's timers and events */
+        weft__ready_last(runtime, task);
+        return;
+    }
+    task = xchg_seq(&worker->run_next, task); /* the one that it displaces goes into the line */
+    if (task)
+        weft__ready_last(runtime, task);
+}
+
+/* --- the next task --------------------------------------------------------------------------- */
+
+static struct task *take_run_next(struct worker *worker)
+{
+    if (!load_relaxed(&worker->run_next)) /* relaxed: only the owner fills it */
+        return NULL;
+    return xchg_seq(&worker->run_next, NULL); /* a thief may have been quicker */
+}
+
+/* Looks at what comes from outside the worker: timers, kernel events, injected tasks. */
+static void look_out(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+    int woken = 0;
+
+    if (load_relaxed(&worker->timers.first) != INT64_MAX) /* relaxed: see timer.c */
+        woken += weft__timers_fire(&worker->timers, weft__sys_now());
+    if (worker->loop.ops->is_busy(&worker->loop))
+        woken += worker->loop.ops->poll(&worker->loop, 0) > 0;
+    (void)woken;
+    (void)inbox_take(worker, &worker->inbox); /* whether anything came shows in the deque */
+    if (inbox_take(worker, &runtime->inbox))
+        weft__park_notify(runtime);
+}
+
+static struct task *take_own(struct worker *worker)
+{
+    struct task *task;
+
+    if (worker->streak < TUNE_RUN_NEXT_STREAK && (task = take_run_next(worker))) {
+        worker->streak++;
+        return task;
+    }
+    worker->streak = 0;
+    task = weft__deque_pop(&worker->deque);
+    return task ? task : take_run_next(worker);
+}
+
+/* Half of another's deque: one to run, the rest into the own. */
+static struct task *steal_from(struct worker *worker, struct worker *victim)
+{
+    struct task *tasks[TUNE_STEAL_MOST];
+    size_t count = weft__deque_steal(&victim->deque, tasks, TUNE_STEAL_MOST);
+
+    for (size_t i = 1; i < count; i++)
+        push_last(worker, tasks[i]);
+    return count ? tasks[0] : NULL;
+}
+
+/* The task that a busy worker has woken and not yet come to: only from one that has not moved since
+ * the last look, since its owner would otherwise run it next, warm. */
+static struct task *steal_run_next(struct worker *worker, struct worker *victim)
+{
+    uint32_t ran = load_relaxed(&victim->ran); /* relaxed: a hint */
+    struct task *task = load_seq(&victim->run_next);
+
+    if (!task)
+        return NULL;
+    if (worker->seen_run_next != task || worker->seen_ran != ran) {
+        worker->seen_run_next = task;
+        worker->seen_ran = ran;
+        return NULL;
+    }
+    return cas_seq(&victim->run_next, &task, NULL) ? task : NULL;
+}
+
+static struct task *steal(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+    uint32_t count = runtime->worker_count;
+    struct task *task = NULL;
+
+    if (count == 1 || !weft__park_search_begin(worker))
+        return NULL;
+    worker->seed = worker->seed * 1664525u + 1013904223u;
+    for (uint32_t i = 0; i < count && !task; i++) {
+        struct worker *victim = &runtime->workers[(worker->seed / 65536 + i) % count];
+
+        if (victim != worker)
+            task = steal_from(worker, victim);
+    }
+    for (uint32_t i = 0; i < count && !task; i++)
+        if (&runtime->workers[i] != worker)
+            task = steal_run_next(worker, &runtime->workers[i]);
+    return task;
+}
+
+static struct task *next_task(struct worker *worker)
+{
+    struct task *task;
+
+    if (++worker->tick % TUNE_LOOK_OUT == 0)
+        look_out(worker);
+    task = take_own(worker);
+    if (!task) {
+        look_out(worker);
+        task = take_own(worker);
+    }
+    if (!task)
+        task = steal(worker);
+    if (task)
+        weft__park_search_end(worker);
+    return task;
+}
+
+bool weft__worker_sees_work(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+
+    if (!inbox_is_empty(&worker->inbox) || !inbox_is_empty(&runtime->inbox) ||
+        load_seq(&runtime->is_over))
+        return true;
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        if (!weft__deque_is_empty(&runtime->workers[i].deque))
+            return true;
+    return false;
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg)
+{
+    struct worker *worker = weft__worker();
+    struct task *task = worker->current;
+
+    worker->after = after;
+    worker->after_arg = arg;
+    weft__fiber_switch(&task->fiber, &worker->fiber); /* suspends: worker, errno stale */
+}
+
+static void after_yield(struct worker *worker, struct task *task, void *arg)
+{
+    (void)arg;
+    if (worker->runtime->is_migrating && worker->runtime->worker_count > 1)
+        ready_elsewhere(worker->runtime, task);
+    else
+        weft__ready_last(worker->runtime, task);
+}
+
+void weft__yield(void) { weft__suspend(after_yield, NULL); }
+
+/* A task that never starts: its drop function stands in for it. */
+static void refuse(struct worker *worker, struct task *task, int error)
+{
+    if (task->drop)
+        task->drop(task->arg);
+    weft__task_end(worker->runtime, task, error);
+}
+
+static bool stack_attach(struct worker *worker, struct task *task)
+{
+    void *low = weft__stack_take(&worker->runtime->stacks, &worker->stacks, task->stack_bytes);
+
+    if (!low)
+        return false;
+    task->stack = low;
+    weft__fiber_init(&task->fiber, low, task->stack_bytes, weft__task_main, task);
+    return true;
+}
+
+static void run(struct worker *worker, struct task *task)
+{
+    struct runtime *runtime = worker->runtime;
+
+    if (!task->stack) {
+        if (!stack_attach(worker, task)) {
+            refuse(worker, task, -ENOMEM);
+            return;
+        }
+    } else if (runtime->is_migrating && runtime->worker_count > 1 &&
+               task->last_worker == worker->index) {
+        ready_elsewhere(runtime, task);
+        return;
+    }
+    task->last_worker = worker->index;
+    store_relaxed(&worker->ran, load_relaxed(&worker->ran) + 1); /* own field; a hint to thieves */
+    worker->current = task;
+    weft__fiber_switch(&worker->fiber, &task->fiber);
+    worker->current = NULL;
+    worker->after(worker, task, worker->after_arg);
+}
+
+void *weft__worker_thread(void *arg)
+{
+    struct worker *worker = arg;
+
+    weft__worker_set(worker);
+    weft__fiber_init_thread(&worker->fiber);
+    weft__overflow_watch_thread(worker);
+    for (;;) {
+        struct task *task = next_task(worker);
+
+        if (task)
+            run(worker, task);
+        else if (load_seq(&worker->runtime->is_over))
+            break;
+        else
+            weft__park(worker);
+    }
+    weft__overflow_unwatch_thread(worker);
+    weft__worker_set(NULL);
+    return NULL;
+}

@@ -1,0 +1,118 @@
+/*
+ * worker - runs tasks: takes the next ready one, switches to it, and does what it left to do.
+ *
+ * A worker is a structure; a thread carries it. Everything asks weft__worker() which worker the
+ * calling thread carries now, and asks again after each suspension.
+ *
+ * Where a worker looks for its next task, in this order: every TUNE_LOOK_OUT tasks outside (timers,
+ * loop, injected); the run-next slot, a few times in a row; its deque; outside; the others' deques;
+ * the others' run-next slots. Then it parks (park.h).
+ */
+#ifndef WEFT_CORE_WORKER_H
+#define WEFT_CORE_WORKER_H
+
+#include "core/ck.h"
+#include "core/deque.h"
+#include "core/loop.h"
+#include "core/park.h"
+#include "core/runtime.h"
+#include "core/slab.h"
+#include "core/stack.h"
+#include "core/task.h"
+#include "core/timer.h"
+
+struct fd_table;
+
+/* Ready tasks on their way in from outside the owner: any thread pushes, a worker takes all. */
+struct inbox {
+    ck_stack_t stack;
+    _Atomic uint64_t
+        pushed; /* (a) grows with each push; the sequentially consistent step (park.h) */
+    _Atomic uint64_t taken; /* (a) at most what had been pushed when all was taken last */
+};
+
+struct worker {
+    struct runtime *runtime; /* (i) */
+    uint32_t index;          /* (i) its place in runtime->workers */
+    pthread_t thread;        /* (i) */
+    char why_loop[96];       /* (i) why this loop */
+    struct loop loop;
+
+    _Alignas(WEFT_LINE) struct task *current; /* (w) the running task, NULL between tasks */
+    struct fiber fiber;                       /* (w) its own context, while a task runs */
+    void (*after)(struct worker *, struct task *, void *); /* (w) what to do after the switch */
+    void *after_arg;                                       /* (w) */
+    uint32_t tick;                                         /* (w) looks for a task so far */
+    uint32_t streak;                                       /* (w) run-next tasks in a row */
+    uint32_t seed;                                         /* (w) for the choice of victims */
+    struct task *seen_run_next;                            /* (w) see steal_run_next */
+    uint32_t seen_ran;                                     /* (w) */
+    bool is_searching;                                     /* (w) counted in idle.searching */
+    void *signal_stack;                                    /* (w) see overflow.c */
+    struct slot_cache slots;                               /* (w) */
+    struct stack_cache stacks;                             /* (w) */
+    _Atomic uint64_t spawned, ended; /* (w+) statistics of tasks, for weft_info */
+
+    _Alignas(WEFT_LINE) struct deque deque;
+    _Alignas(WEFT_LINE) _Atomic(struct task *) run_next; /* (a) the task it just woke */
+    _Atomic uint32_t ran;                   /* (w+) tasks run so far, for thieves of run_next */
+    _Alignas(WEFT_LINE) struct inbox inbox; /* (a) tasks that must come here */
+    struct timers timers;
+    _Alignas(WEFT_LINE) enum park_state park_state; /* under runtime->idle.lock */
+};
+
+struct runtime {
+    weft_options options;   /* (i) filled in */
+    uint32_t worker_count;  /* (i) */
+    struct worker *workers; /* (i) */
+    bool is_migrating;      /* (i) WEFT_DEBUG=migrate */
+    bool is_reporting;      /* (i) reports go somewhere */
+    struct stacks stacks;
+    struct slab slab;
+    struct fd_table *fds;
+    struct pools *pools;
+
+    _Alignas(WEFT_LINE) struct inbox inbox; /* (a) from outside, for any worker */
+    struct idle idle;                       /* (a) */
+    _Atomic uint32_t is_draining; /* (a) stopping: every task is cancelled, outside is refused */
+    _Atomic uint32_t is_over;     /* (a) workers end when they find nothing to do */
+    _Atomic uint32_t end_signal;  /* (a) grows with each end of a task while draining */
+    _Atomic uint64_t outside_spawned; /* (a) tasks spawned by threads that carry no worker */
+};
+
+/* The worker that the calling thread carries; NULL on any other thread. Not inlined, so that no
+ * compiler keeps its thread-local address over a suspension. */
+struct worker *weft__worker(void);
+void weft__worker_set(struct worker *worker);
+
+/* The thread's function: carries the worker until the runtime is over. */
+void *weft__worker_thread(void *worker);
+
+/* Makes a task ready, from anywhere: its context is saved, and nobody else does the same. */
+void weft__ready(struct runtime *runtime, struct task *task);
+
+/* As weft__ready for a fresh task: at the end of the line. */
+void weft__ready_last(struct runtime *runtime, struct task *task);
+
+/* Suspends the calling task; `after(worker, task, arg)` then runs on the worker's own stack: from
+ * there on others may know the task. Returns when the task is resumed: worker and errno are stale. */
+void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg);
+
+/* Lets the other ready tasks run once. From a task. Suspends. */
+void weft__yield(void);
+
+/* Whether any queue that this worker could take from holds a task: the last look before sleep. */
+bool weft__worker_sees_work(struct worker *worker);
+
+/* overflow.c: names the task whose stack overflows before the process dies. */
+void weft__overflow_watch(void);
+void weft__overflow_unwatch(void);
+void weft__overflow_watch_thread(struct worker *worker);
+void weft__overflow_unwatch_thread(struct worker *worker);
+
+static inline bool inbox_is_empty(struct inbox *inbox)
+{
+    return load_seq(&inbox->pushed) == load_seq(&inbox->taken); /* E2 of park.h */
+}
+
+#endif
