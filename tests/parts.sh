@@ -116,7 +116,7 @@ part_tsan() {
 short_stress() {
     local preset=$1 path
     shift
-    for path in "build/$preset/tests"/*_stress_test; do
+    for path in $(stress_programs "$preset"); do
         program "${path##*/}, short" 600 env "$@" CHECK_STRESS=short CHECK_WATCHDOG=180 \
             "${steady[@]}" "$path"
     done
@@ -127,7 +127,7 @@ part_stress() {
     local path loop
     need_build
     make_ready release all || return
-    for path in build/release/tests/*_stress_test; do
+    for path in $(stress_programs release); do
         for loop in uring epoll; do
             program "${path##*/}, $loop" 300 env WEFT_LOOP=$loop "$path"
         done
