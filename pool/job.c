@@ -49,17 +49,11 @@ static void job_cancel(struct future *future, uint32_t generation)
 
 static const struct future_kind job_kind = {.name = "job", .cancel = job_cancel};
 
-/* The handle of a job that was not accepted; drop gets what fn would have got. */
+/* The handle of a job that was not accepted; drop gets what fn would have got a copy of. */
 static weft_future refuse(const weft_task_options *options, void *arg, int error)
 {
-    _Alignas(16) unsigned char copy[WEFT_VAL_BYTES];
-
-    if (options->drop && !options->val) {
-        options->drop(arg);
-    } else if (options->drop && options->val_bytes <= sizeof copy) {
-        memcpy(copy, options->val, options->val_bytes);
-        options->drop(copy);
-    }
+    if (options->drop)
+        options->drop(options->val_bytes ? (void *)(uintptr_t)options->val : arg);
     return weft__future_failed(error);
 }
 
@@ -69,7 +63,7 @@ static int check(const struct weft_pool *pool, const weft_task_options *options,
         return -ENXIO;
     if (!fn)
         return -EINVAL;
-    return options->val && options->val_bytes > WEFT_VAL_BYTES ? -E2BIG : 0;
+    return options->val_bytes > WEFT_VAL_BYTES ? -E2BIG : 0;
 }
 
 /* Gets a place in the queue. A job that offers jobs never waits for one: jobs that wait for each
@@ -99,10 +93,10 @@ static struct job *job_new(struct weft_pool *pool, const weft_task_options *opti
         return NULL;
     struct job *job = container_of(future, struct job, future);
     job->fn = fn;
-    job->arg = options->val ? job->val : arg;
+    job->arg = options->val_bytes ? job->val : arg;
     job->drop = options->drop;
     job->pool = pool;
-    if (options->val)
+    if (options->val_bytes)
         memcpy(job->val, options->val, options->val_bytes);
     return job;
 }

@@ -22,6 +22,12 @@ struct seen {
 static void drop_queued(void *arg) { atomic_fetch_add(&((struct seen *)arg)->dropped, 1); }
 static int run_queued(void *arg) { return atomic_fetch_add(&((struct seen *)arg)->ran, 1); }
 
+static int run_late(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
 static int run_until_cancelled(void *arg)
 {
     struct seen *seen = arg;
@@ -29,7 +35,9 @@ static int run_until_cancelled(void *arg)
     check_arrive(&seen->running);
     while (!weft_cancelled()) {
     }
-    int rc = weft_await(weft_offload(weft_cpu(), run_queued, seen));
+    int rc = 0;
+    while (rc >= 0) /* until the pool is closed */
+        rc = weft_await(weft_offload(weft_cpu(), run_late, NULL));
     atomic_store(&seen->late, rc);
     atomic_store(&seen->saw_cancel, 1);
     return 0;
@@ -62,7 +70,7 @@ static void stopping_drops_what_is_queued_and_waits_for_what_runs(void **state)
         assert_int_equal(seen.dropped, QUEUED);
         assert_int_equal(seen.ran, 0);
         assert_int_equal(seen.saw_cancel, 1);
-        assert_int_equal(seen.late, -ESHUTDOWN);
+        assert_true(seen.late == -ESHUTDOWN || seen.late == -ECANCELED);
     }
 }
 
