@@ -212,6 +212,8 @@ int weft_gather_n(const weft_future *futures, size_t n, int *ret_statuses)
     struct runtime *runtime;
     int rc = weft__runtime_enter(&runtime);
 
+    if (rc < 0 && n && is_failed_spawn(futures[0]))
+        return -(int)futures[0].generation; /* known without a runtime, and why there is no future */
     if (rc < 0)
         return n && futures[0].slot ? -ESTALE : rc;
     rc = claim_all(runtime, futures, n);

@@ -24,7 +24,7 @@ struct future *weft__future_new(struct runtime *runtime, const struct future_kin
 
     if (!future)
         return NULL;
-    future->kind = kind;
+    store_relaxed(&future->kind, kind); /* relaxed: published with the handle */
     future->site = site;
     __builtin_memset((char *)future + sizeof *future, 0, SLOT_BYTES - sizeof *future);
     or_seq(&future->state, FUTURE_LIVE);
@@ -135,7 +135,8 @@ int weft__future_cancel(struct runtime *runtime, weft_future handle)
         if (state & (FUTURE_DONE | FUTURE_CANCEL))
             return 0;
     } while (!cas_seq(&future->state, &state, state | FUTURE_CANCEL));
-    future->kind->cancel(future, handle.generation);
+    /* relaxed: came with the handle, or is a later one's, whose hook finds another generation */
+    load_relaxed(&future->kind)->cancel(future, handle.generation);
     return 0;
 }
 

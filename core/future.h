@@ -53,7 +53,7 @@ struct future_kind {
 
 struct future {
     _Atomic uint64_t state;         /* (a) see above */
-    const struct future_kind *kind; /* (i) while in use */
+    _Atomic(const struct future_kind *) kind; /* (i) while in use; a late cancel reads it, too */
     const char *site;               /* (i) "name (file:line)" */
     struct group *owner;            /* written by the claimer before OWNED */
     struct list watchers;           /* under lock */

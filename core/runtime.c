@@ -267,7 +267,10 @@ int weft_start(const weft_options *options)
 
 /* --- stopping -------------------------------------------------------------------------------- */
 
-static bool is_task(const struct future *future) { return future->kind == &weft__task_kind; }
+static bool is_task(struct future *future)
+{
+    return load_relaxed(&future->kind) == &weft__task_kind; /* relaxed: a look, it may be over */
+}
 
 /* Cancels a future that is still there, and says so if nobody ever asked for it. */
 static void cancel_leftover(struct runtime *runtime, struct future *future)
@@ -279,7 +282,8 @@ static void cancel_leftover(struct runtime *runtime, struct future *future)
         return;
     if (!(state & (FUTURE_CLAIMED | FUTURE_SCOPED)))
         weft__report(runtime, "%s %s was never awaited: await, gather or detach its future",
-                     future->kind->name, future->site);
+                     load_relaxed(&future->kind)->name, /* relaxed: a look, it may be over */
+                     future->site);
     if (!(state & FUTURE_SCOPED))                   /* else its scope's owner ends it */
         (void)weft__future_cancel(runtime, handle); /* stale: it has ended meanwhile */
 }

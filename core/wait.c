@@ -85,8 +85,10 @@ void weft__wait_prepare(struct waiter *waiter)
 
     if (task) {
         waiter->sleeper = &task->future.sleeper;
-        waiter->sleeper->task = task;
-        waiter->sleeper->runtime = runtime_of();
+        if (waiter->sleeper->task != task) { /* once: a late waker of an earlier wait reads it */
+            waiter->sleeper->task = task;
+            waiter->sleeper->runtime = runtime_of();
+        }
     } else {
         waiter->own = (struct sleeper){.task = NULL};
         waiter->sleeper = &waiter->own;
