@@ -13,7 +13,7 @@
  *     CANCEL    its end was asked for
  *     SCOPED    a scope owns it: freed at its end, cannot be consumed
  *     LIVE      the slot is in use
- *     TAKEN     a job's: it has left its queue, and whoever set this runs it or ends it unrun
+ *     QUEUED    a job's: it waits for a thread; whoever clears this runs it or ends it unrun
  *
  * Invariants  I1  a slot is freed once: by its consumer after DONE, or at its end if DETACHED, SCOPED
  *             I2  DONE is set once, with WATCHED clear: all watchers have been told before
@@ -37,7 +37,7 @@ enum future_flag {
     FUTURE_CANCEL = 32,
     FUTURE_SCOPED = 64,
     FUTURE_LIVE = 128,
-    FUTURE_TAKEN = 256,
+    FUTURE_QUEUED = 256,
 };
 
 struct future;

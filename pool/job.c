@@ -30,17 +30,12 @@ void weft__job_end_unrun(struct job *job, int status)
     weft__job_complete(job, status);
 }
 
-/* The end of a job was asked for. If it still stands in the queue, it ends here and now; one that
- * runs sees FUTURE_CANCEL by itself. The compare-and-swap fails for another life of the slot. */
+/* The end of a job was asked for. If it still stands in the queue, it ends here and now. One that
+ * runs sees FUTURE_CANCEL by itself; one that is being made is ended by the thread that takes it. */
 static void job_cancel(struct future *future, uint32_t generation)
 {
-    uint64_t state = load_seq(&future->state);
-
-    do {
-        if (future_generation(state) != generation || (state & (FUTURE_TAKEN | FUTURE_DONE)))
-            return;
-    } while (!cas_seq(&future->state, &state, state | FUTURE_TAKEN));
-
+    if (!job_take(future, generation))
+        return;
     struct job *job = container_of(future, struct job, future); /* J1: ours */
     weft__pool_unlink(job->pool, job);
     weft__job_give_room(job);

@@ -2,12 +2,13 @@
  * job - a call that waits for a thread of a pool, in the slot of its future.
  *
  * A job leaves its queue once: a thread takes it to run it, or its cancellation takes it to end it
- * unrun. FUTURE_TAKEN in the future's state word decides who, so that a cancel that comes late finds
- * another generation there, or the flag, and never looks at the rest of the slot.
+ * unrun. FUTURE_QUEUED in the future's state word decides who, so that a cancel that comes early or
+ * late finds the flag missing, or another generation, and never looks at the rest of the slot.
  *
- *     from     event     to     who                   holds afterwards
- *     QUEUED   take      TAKEN  a thread of the pool  it runs fn, then completes the future
- *     QUEUED   take      TAKEN  cancel, or shutdown   it runs drop, then completes the future
+ *     from    event  to      who                   holds afterwards
+ *     NEW     push   QUEUED  who offers it         others may know its fields
+ *     QUEUED  take   TAKEN   a thread of the pool  it runs fn, then completes the future
+ *     QUEUED  take   TAKEN   cancel, or shutdown   it runs drop, then completes the future
  *
  * Invariants  J1  who has taken a job, and nobody else, reads its fields and completes it
  *             J2  a job holds its room from the offload until it has been taken
@@ -27,7 +28,7 @@ struct job {
     void (*drop)(void *arg);                        /* (i) NULL: nothing to do */
     struct weft_pool *pool;                         /* (i) */
     struct link link;                               /* of pool->queue, under pool->lock */
-    bool queued;                                    /* in pool->queue; under pool->lock */
+    bool linked;                                    /* in pool->queue; under pool->lock */
     bool has_room;                                  /* (i) holds a permit of pool->room: J2 */
     _Alignas(16) unsigned char val[WEFT_VAL_BYTES]; /* (i) the copy that arg points to */
 };
@@ -40,10 +41,17 @@ enum job_manner { JOB_WAITS, JOB_TRIES };
 weft_future weft__job_offer(struct weft_pool *pool, enum job_manner manner,
                             const weft_task_options *options, weft_fn fn, void *arg);
 
-/* Claims a job that stands in its queue, or did a moment ago: J1. False: somebody else has. */
-static inline bool job_take(struct job *job)
+/* Claims the job that the slot was in that generation: J1. False: somebody else has, it is not queued
+ * yet, or the slot is another's; then nothing but the state word may be looked at. */
+static inline bool job_take(struct future *future, uint32_t generation)
 {
-    return (or_seq(&job->future.state, FUTURE_TAKEN) & FUTURE_TAKEN) == 0;
+    uint64_t state = load_seq(&future->state);
+
+    do {
+        if (future_generation(state) != generation || !(state & FUTURE_QUEUED))
+            return false;
+    } while (!cas_seq(&future->state, &state, state & ~(uint64_t)FUTURE_QUEUED));
+    return true;
 }
 
 /* Gives the room in the queue back. For who has taken the job, before it ends: J2. */

@@ -47,7 +47,8 @@ int weft__pool_push(struct weft_pool *pool, struct job *job)
         rc = -EAGAIN;
     if (rc == 0) {
         list_push_last(&pool->queue, &job->link);
-        job->queued = true;
+        job->linked = true;
+        or_seq(&job->future.state, FUTURE_QUEUED); /* from here on a cancel may take it */
         add_seq(&pool->live, 1);
         woken = weft__thread_pop_idle_locked(pool);
         grow = !woken && weft__pool_wants_thread_locked(pool);
@@ -65,8 +66,8 @@ struct job *weft__pool_take_locked(struct weft_pool *pool)
     for (struct link *link; (link = list_pop_first(&pool->queue)) != NULL;) {
         struct job *job = container_of(link, struct job, link);
 
-        job->queued = false;
-        if (job_take(job))
+        job->linked = false;
+        if (job_take(&job->future, future_generation(load_seq(&job->future.state))))
             return job;
         /* a cancel has it, and ends it as soon as it gets the lock: hands off */
     }
@@ -76,9 +77,9 @@ struct job *weft__pool_take_locked(struct weft_pool *pool)
 void weft__pool_unlink(struct weft_pool *pool, struct job *job)
 {
     lock_acquire(&pool->lock);
-    if (job->queued) {
+    if (job->linked) {
         list_remove(&pool->queue, &job->link);
-        job->queued = false;
+        job->linked = false;
     }
     lock_release(&pool->lock);
 }
