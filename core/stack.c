@@ -4,6 +4,7 @@
 #include "core/stack.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -108,65 +109,143 @@ static bool region_add_locked(struct stacks *stacks)
     return true;
 }
 
-/* Carves a new stack; its guard is still missing. */
-static char *carve_locked(struct stacks *stacks)
+/* Carves up to `most` new stacks, side by side; their guards are still missing. */
+static char *carve_locked(struct stacks *stacks, size_t most, size_t *ret_count)
 {
     char *base;
 
-    if (stacks->limit && stacks->made >= stacks->limit)
+    *ret_count = 0;
+    if (stacks->limit && most > stacks->limit - stacks->made)
+        most = (size_t)(stacks->limit - stacks->made);
+    if (most == 0 || (stacks->left == 0 && !region_add_locked(stacks)))
         return NULL;
-    if (stacks->left == 0 && !region_add_locked(stacks))
-        return NULL;
+    if (most > stacks->left)
+        most = stacks->left;
     base = stacks->next;
-    stacks->next += STACK_GUARD_BYTES + STACK_BYTES;
-    stacks->left--;
-    stacks->made++;
+    stacks->next += most * (STACK_GUARD_BYTES + STACK_BYTES);
+    stacks->left -= most;
+    stacks->made += most;
+    *ret_count = most;
     return base;
+}
+
+/* --- the pool: cold ones first, whose pages have been given back, then warm ones -------------- */
+
+static bool pool_push_locked(struct stacks *stacks, void *low)
+{
+    if (stacks->pool_count == stacks->pool_capacity) {
+        size_t capacity = stacks->pool_capacity ? stacks->pool_capacity * 2 : 256;
+        void **pool = weft__sys_realloc(stacks->pool, capacity * sizeof *pool);
+
+        if (!pool)
+            return false; /* forgotten until the runtime ends: memory is short, but nothing breaks */
+        stacks->pool = pool;
+        stacks->pool_capacity = capacity;
+    }
+    stacks->pool[stacks->pool_count++] = low;
+    return true;
+}
+
+static void *pool_pop_locked(struct stacks *stacks)
+{
+    void *low = stacks->pool[--stacks->pool_count];
+
+    if (stacks->cold_count > stacks->pool_count)
+        stacks->cold_count = stacks->pool_count;
+    return low;
+}
+
+/* Takes the warm ones that have waited longest out of the pool, if there are too many. */
+static size_t pool_take_warm_locked(struct stacks *stacks, void **lows)
+{
+    size_t warm = stacks->pool_count - stacks->cold_count;
+
+    if (warm < 2 * (size_t)TUNE_STACK_POOL)
+        return 0;
+    for (size_t i = 0; i < TUNE_STACK_POOL; i++) {
+        lows[i] = stacks->pool[stacks->cold_count + i];
+        stacks->pool[stacks->cold_count + i] = stacks->pool[--stacks->pool_count];
+    }
+    return TUNE_STACK_POOL;
+}
+
+static void pool_add_cold_locked(struct stacks *stacks, void *low)
+{
+    if (!pool_push_locked(stacks, low))
+        return;
+    stacks->pool[stacks->pool_count - 1] = stacks->pool[stacks->cold_count];
+    stacks->pool[stacks->cold_count++] = low;
+}
+
+static int by_address(const void *left, const void *right)
+{
+    uintptr_t a = (uintptr_t) * (void *const *)left, b = (uintptr_t) * (void *const *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Gives the pages back, with one call for neighbours: each call interrupts the other processors. A
+ * guard between two of them survives that (MADV_DONTNEED leaves guards alone). */
+static void give_pages_back(struct stacks *stacks, void **lows, size_t count)
+{
+    size_t stride = STACK_GUARD_BYTES + STACK_BYTES;
+
+    qsort(lows, count, sizeof *lows, by_address);
+    for (size_t i = 0, next; i < count; i = next) {
+        for (next = i + 1; next < count && (char *)lows[next] == (char *)lows[next - 1] + stride;)
+            next++;
+        (void)weft__sys_madvise(lows[i], (next - i - 1) * stride + STACK_BYTES,
+                                MADV_DONTNEED); /* else they stay: no harm */
+    }
+    lock_acquire(&stacks->lock);
+    for (size_t i = 0; i < count; i++)
+        pool_add_cold_locked(stacks, lows[i]);
+    lock_release(&stacks->lock);
 }
 
 static void pool_give(struct stacks *stacks, void *low)
 {
+    void *lows[TUNE_STACK_POOL];
+    size_t count;
+
     lock_acquire(&stacks->lock);
-    size_t count = load_relaxed(&stacks->pool_count); /* relaxed: under the lock */
-
-    if (count == stacks->pool_capacity) {
-        size_t capacity = stacks->pool_capacity ? stacks->pool_capacity * 2 : 256;
-        void **pool = weft__sys_realloc(stacks->pool, capacity * sizeof *pool);
-
-        if (!pool) { /* forgotten until the runtime ends: memory is short, but nothing breaks */
-            lock_release(&stacks->lock);
-            return;
-        }
-        stacks->pool = pool;
-        stacks->pool_capacity = capacity;
-    }
-    stacks->pool[count] = low;
-    store_relaxed(&stacks->pool_count, count + 1); /* relaxed: under the lock */
+    (void)pool_push_locked(stacks, low);
+    count = pool_take_warm_locked(stacks, lows);
     lock_release(&stacks->lock);
+    if (count > 0)
+        give_pages_back(stacks, lows, count);
 }
 
-static void *take_shared(struct stacks *stacks)
+/* Fills the worker's cache with fresh neighbours: whoever uses them together gives them back
+ * together, so that their pages can go in one call. An unguarded stack is never used. */
+static void carve(struct stacks *stacks, struct stack_cache *cache)
 {
-    char *base = NULL;
+    size_t count = 0;
+    char *base;
+
+    lock_acquire(&stacks->lock);
+    base = carve_locked(stacks, TUNE_STACK_CACHE / 2 + 1, &count);
+    lock_release(&stacks->lock);
+    while (count-- > 0) { /* the last first, so that they are taken in order */
+        char *guard = base + count * (STACK_GUARD_BYTES + STACK_BYTES);
+
+        if (guard_install(stacks->guard, guard) == 0)
+            cache->stacks[cache->count++] = guard + STACK_GUARD_BYTES;
+    }
+}
+
+static void *take_shared(struct stacks *stacks, struct stack_cache *cache)
+{
     void *low = NULL;
 
     lock_acquire(&stacks->lock);
-    size_t count = load_relaxed(&stacks->pool_count); /* relaxed: under the lock */
-
-    if (count > 0) {
-        low = stacks->pool[count - 1];
-        store_relaxed(&stacks->pool_count, count - 1); /* relaxed: under the lock */
-    } else {
-        base = carve_locked(stacks);
-    }
+    if (stacks->pool_count > 0)
+        low = pool_pop_locked(stacks);
     lock_release(&stacks->lock);
-    if (!base)
+    if (low)
         return low;
-    if (guard_install(stacks->guard, base) < 0) {
-        /* An unguarded stack is never used: its guard would be missing silently. */
-        return NULL;
-    }
-    return base + STACK_GUARD_BYTES;
+    carve(stacks, cache);
+    return cache->count > 0 ? cache->stacks[--cache->count] : NULL;
 }
 
 /* A stack larger than usual has a mapping of its own. */
@@ -189,7 +268,7 @@ void *weft__stack_take(struct stacks *stacks, struct stack_cache *cache, size_t 
         return take_large(stacks, bytes);
     if (cache->count > 0)
         return cache->stacks[--cache->count];
-    return take_shared(stacks);
+    return take_shared(stacks, cache);
 }
 
 void weft__stack_give(struct stacks *stacks, struct stack_cache *cache, void *low, size_t bytes)
@@ -202,7 +281,5 @@ void weft__stack_give(struct stacks *stacks, struct stack_cache *cache, void *lo
         cache->stacks[cache->count++] = low;
         return;
     }
-    if (load_relaxed(&stacks->pool_count) >= TUNE_STACK_POOL)     /* relaxed: only a hint */
-        (void)weft__sys_madvise(low, STACK_BYTES, MADV_DONTNEED); /* else the pages stay: no harm */
     pool_give(stacks, low);
 }

@@ -43,12 +43,13 @@ struct stacks {
     uint64_t limit;   /* (i) how many can be had at once; 0: as memory allows */
     struct lock lock; /* of all below */
     struct stack_region *regions;
-    char *next;                /* the part of the newest region that has not been used */
-    size_t left;               /* how many stacks that part holds */
-    size_t region_stacks;      /* how many the newest region holds */
-    uint64_t made;             /* how many have been carved in all */
-    void **pool;               /* free ones, by their low end */
-    _Atomic size_t pool_count; /* also read without the lock, as a hint */
+    char *next;           /* the part of the newest region that has not been used */
+    size_t left;          /* how many stacks that part holds */
+    size_t region_stacks; /* how many the newest region holds */
+    uint64_t made;        /* how many have been carved in all */
+    void **pool;          /* free ones, by their low end */
+    size_t pool_count;
+    size_t cold_count; /* the first so many of the pool have no pages */
     size_t pool_capacity;
 };
 
