@@ -52,6 +52,8 @@ struct contrast {
     struct report report;
 };
 
+static const char NO_OUTPUT[] = "standard output cannot be written";
+
 static void clean_up(void *arg)
 {
     struct house *house = arg;
@@ -152,7 +154,7 @@ static int go(struct contrast *contrast, enum way way)
     if (rc < 0)
         return fail(&contrast->failure, rc, "%s: %s", way_titles[way], weft_strerror(rc));
     terminal_row(&contrast->report, way);
-    return 0;
+    return ferror(stdout) ? fail(&contrast->failure, -EIO, "%s", NO_OUTPUT) : 0;
 }
 
 static double seconds_of(clockid_t clock)
@@ -189,7 +191,7 @@ static int write_files(struct contrast *contrast)
     printf("The timelines are in %s\n", html);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    return fail(&contrast->failure, -EIO, "standard output cannot be written");
+    return fail(&contrast->failure, -EIO, "%s", NO_OUTPUT);
 }
 
 static int run(struct contrast *contrast)

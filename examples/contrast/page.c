@@ -4,6 +4,7 @@
  */
 #include "page.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "output.h"
@@ -60,11 +61,12 @@ static void write_machine(FILE *file, const struct report *report)
 static void write_legend(FILE *file, weft_time whole)
 {
     fputs("<ul class=\"legend\" aria-label=\"Legend\">\n"
-          "<li><span class=\"key wait api\"></span>waiting: holds no thread</li>\n"
-          "<li><span class=\"key work api\"></span>holds a thread</li>\n"
+          "<li><span class=\"key work api\"></span>API request</li>\n"
           "<li><span class=\"key work query\"></span>database query</li>\n"
           "<li><span class=\"key work file\"></span>file read</li>\n"
           "<li><span class=\"key work primes\"></span>primes</li>\n"
+          "<li><span class=\"key wait\"></span>hollow: waits, holds no thread</li>\n"
+          "<li><span class=\"key work\"></span>full: holds its thread</li>\n"
           "<li><span class=\"key slices\"></span>task slices under 1 ms</li>\n"
           "<li><span class=\"key freeze\"></span>freeze: nobody else gets a turn</li>\n"
           "</ul>\n",
@@ -103,8 +105,8 @@ static weft_time longest(const struct report *report)
 static void write_ways(FILE *file, const struct report *report, weft_time whole)
 {
     for (int way = 0; way < WAYS; way++) {
-        fprintf(file, "<section>\n<h2><span>%d</span> %s</h2>\n<p>%s</p>\n", way + 1,
-                way_titles[way], LOOK[way]);
+        fprintf(file, "<section>\n<h2><span>%d</span> %c%s</h2>\n<p>%s</p>\n", way + 1,
+                toupper(way_titles[way][0]), way_titles[way] + 1, LOOK[way]);
         timeline_write(file, report, (enum way)way, whole);
         fputs("</section>\n", file);
     }

@@ -1,14 +1,15 @@
 /*
- * terminal - at most 80 columns, except that a long reason may go on. Colours only where somebody
- * sees them: on a terminal, and not against NO_COLOR.
+ * terminal - at most 80 columns. Colours only where somebody sees them: on a terminal, and not
+ * against NO_COLOR.
  */
 #include "terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { NAME_WIDTH = 39 };
+enum { WIDTH = 80, NAME_WIDTH = 39, WHY_INDENT = 37 };
 
 static const char BOLD[] = "\033[1m", FAINT[] = "\033[2m";
 static const char RED[] = "\033[31m", GREEN[] = "\033[32m", YELLOW[] = "\033[33m";
@@ -21,6 +22,24 @@ static const char *colour(const char *code)
 }
 
 static const char *plain(void) { return colour("\033[0m"); }
+
+/* Prints words from column `indent` on, as many to a line as there is room for. */
+static void print_words(const char *words, int indent)
+{
+    int column = indent;
+
+    while (*words) {
+        int bytes = (int)strcspn(words, " ");
+        if (column > indent && column + 1 + bytes > WIDTH) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        column += printf("%s%.*s", column > indent ? " " : "", bytes, words);
+        words += bytes;
+        words += strspn(words, " ");
+    }
+    putchar('\n');
+}
 
 void terminal_header(const struct report *report)
 {
@@ -59,10 +78,15 @@ void terminal_summary(const struct report *report)
 
     report_verdicts(report, verdicts);
     report_clocks(report, clocks);
-    printf("%s%s%s\n\n", colour(FAINT), report_note, plain());
+    printf("\n%s", colour(FAINT));
+    print_words(report_note, 0);
+    printf("%s\n", plain());
     printf("%s%-23s%-14s%s%s\n", colour(BOLD), "work", "async helps?", "why", plain());
-    for (int i = 0; i < VERDICTS; i++)
-        printf("%-23s%s%-14s%s%s\n", verdicts[i].work, colour(verdicts[i].helps ? GREEN : YELLOW),
-               verdicts[i].helps ? "yes" : "no", plain(), verdicts[i].why);
-    printf("\n%s\n", clocks);
+    for (int i = 0; i < VERDICTS; i++) {
+        printf("%-23s%s%-14s%s", verdicts[i].work, colour(verdicts[i].helps ? GREEN : YELLOW),
+               verdicts[i].helps ? "yes" : "no", plain());
+        print_words(verdicts[i].why, WHY_INDENT);
+    }
+    putchar('\n');
+    print_words(clocks, 0);
 }

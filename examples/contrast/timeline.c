@@ -63,6 +63,22 @@ static void open_box(const struct drawing *drawing, const char *classes, weft_ti
             percent(drawing, end - begin));
 }
 
+/* The words in a box, with the part that goes first where there is little room. */
+static void write_label(FILE *file, const char *name)
+{
+    static const char *const labels[][2] = {{"API request", "API<i> request</i>"},
+                                            {"database query", "<i>database </i>query"},
+                                            {"file read", "file<i> read</i>"}};
+
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++)
+        if (strcmp(name, labels[i][0]) == 0)
+            name = labels[i][1];
+    if (strncmp(name, "primes ", strlen("primes ")) == 0)
+        fprintf(file, "<span><i>primes </i>%s</span>", name + strlen("primes "));
+    else
+        fprintf(file, "<span>%s</span>", name);
+}
+
 static void write_box(const struct drawing *drawing, const struct event *event, const char *shape,
                       const char *meaning)
 {
@@ -70,9 +86,11 @@ static void write_box(const struct drawing *drawing, const struct event *event, 
 
     snprintf(classes, sizeof classes, "box %s %s", shape, colour_of(event));
     open_box(drawing, classes, event->begin, event->end);
-    fprintf(drawing->file, " title=\"%s: %.3f s, from %.2f s to %.2f s. %s\"><span>%s</span></div>",
-            event->name, weft_seconds(event->end - event->begin), seconds_in(drawing, event->begin),
-            seconds_in(drawing, event->end), meaning, event->name);
+    fprintf(drawing->file, " title=\"%s: %.3f s, from %.2f s to %.2f s. %s\">", event->name,
+            weft_seconds(event->end - event->begin), seconds_in(drawing, event->begin),
+            seconds_in(drawing, event->end), meaning);
+    write_label(drawing->file, event->name);
+    fputs("</div>", drawing->file);
 }
 
 static bool same_lane(const struct event *event, const struct thread_lane *lane)
@@ -161,7 +179,7 @@ static void write_waits(const struct drawing *drawing)
 
     if (drawing->way == WAY_SEQUENTIAL)
         return;
-    fputs("<div class=\"lane waits\"><div class=\"name\">waiting<small>, no thread held</small>"
+    fputs("<div class=\"lane waits\"><div class=\"name\">waiting<small>no thread held</small>"
           "</div><div class=\"rows\">",
           drawing->file);
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
@@ -189,10 +207,10 @@ static void write_freezes(const struct drawing *drawing, bool veil)
         else
             fprintf(drawing->file,
                     " title=\"Frozen for %.0f ms, from %.2f s to %.2f s.\">"
-                    "<span>frozen %.0f ms</span></div>",
+                    "<span><i>frozen </i>%.1f s</span></div>",
                     weft_seconds(event->end - event->begin) * 1e3,
                     seconds_in(drawing, event->begin), seconds_in(drawing, event->end),
-                    weft_seconds(event->end - event->begin) * 1e3);
+                    weft_seconds(event->end - event->begin));
     }
 }
 
@@ -201,8 +219,8 @@ static void write_heartbeat(const struct drawing *drawing)
     bool beats = drawing->way != WAY_SEQUENTIAL;
 
     fprintf(drawing->file, "<div class=\"lane\"><div class=\"name\">%s</div><div class=\"track\">",
-            beats ? "heartbeat<small>, due every 10 ms</small>"
-                  : "no heartbeat<small>: no runtime</small>");
+            beats ? "heartbeat<small>due every 10 ms</small>"
+                  : "no heartbeat<small>no runtime</small>");
     if (beats) {
         open_box(drawing, "alive", drawing->figures->begin[PART_WAITS],
                  drawing->figures->end[PART_BOTH]);
@@ -284,12 +302,13 @@ void timeline_write(FILE *file, const struct report *report, enum way way, weft_
         percent(&drawing, weft_s(timeline_step_s(whole))), way_titles[way],
         report_part_s(report, way, PART_WAITS), report_part_s(report, way, PART_PRIMES),
         report_part_s(report, way, PART_BOTH), report_freeze_ms(report, way));
+    fputs("<div class=\"veils\">", file);
+    write_freezes(&drawing, true);
+    fputs("</div>\n", file);
     write_parts(&drawing);
     write_waits(&drawing);
     for (int k = 0; k < drawing.lane_count; k++)
         write_thread(&drawing, &drawing.lanes[k]);
     write_heartbeat(&drawing);
-    fputs("<div class=\"veils\">", file);
-    write_freezes(&drawing, true);
-    fputs("</div></div>\n", file);
+    fputs("</div>\n", file);
 }
