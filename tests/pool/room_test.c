@@ -18,6 +18,7 @@ struct full {
     struct check_latch about;
     int tried;
     int returned_while_full;
+    int ran_meanwhile;
     int rc;
 };
 
@@ -172,6 +173,7 @@ static int offload_from_job(void *arg)
 
     for (int i = 0; i < TUNE_POOL_BOUND; i++)
         (void)weft_detach(weft_offload(weft_cpu(), count_run, &full->ran)); /* counted at the end */
+    full->ran_meanwhile = atomic_load(&full->ran); /* none: this job has the only thread */
     full->tried = weft_await(weft_offload_try(weft_cpu(), count_run, &full->ran));
     return rc;
 }
@@ -201,6 +203,7 @@ static void a_job_goes_past_the_bound_of_its_own_pool_but_a_try_does_not(void **
     int rc = weft_run_with(&one_of_each, past_the_bound, &full);
 
     assert_int_equal(rc, 0);
+    assert_int_equal(full.ran_meanwhile, 0);
     assert_int_equal(full.tried, -EAGAIN);
     assert_int_equal(full.ran, 2 * TUNE_POOL_BOUND);
 }
