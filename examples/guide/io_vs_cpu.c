@@ -44,7 +44,7 @@ static int request(void *arg)
 }
 
 /* CPU-bound: it never waits, so its worker can do nothing else until it is done. */
-static int compute(void *arg) { return count_primes(*(long *)arg) > 0 ? 0 : -EPROTO; }
+static int compute(void *arg) { return count_primes(*(long *)arg) == 216816 ? 0 : -EPROTO; }
 
 static int four_times(const char *what, weft_pool *pool, weft_fn fn, long value)
 {

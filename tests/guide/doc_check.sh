@@ -5,7 +5,8 @@
 # In README.md and docs/*.md a fenced block below a line
 #     <!-- file: PATH -->      must equal the file, letter by letter
 #     <!-- output: NAME -->    must match tests/guide/NAME.expect, line by line
-# and every program of examples/guide must be shown on some page, with its output.
+# and every program of examples/guide must be shown on some page, with its output. What a page calls
+# `file.c:function` must be there.
 # Prints one line per block; ends with 1 if one is wrong. With --fill it first writes the files into
 # their blocks.
 set -u
@@ -92,6 +93,14 @@ for source in examples/guide/*.c; do
         grep -qxF -e "$mark" README.md docs/*.md || tell not-ok "no page has $mark"
     done
     [ -f "tests/guide/$name.expect" ] || tell not-ok "no tests/guide/$name.expect"
+done
+
+# `file.c:function` on a page names a function of that file.
+for page in README.md docs/*.md; do
+    while IFS=: read -r file function; do
+        grep -qsE "(^|[^[:alnum:]_])$function\(" "$file" ||
+            tell not-ok "$page names $function of $file, which is not there"
+    done < <(grep -oE '`[a-z_0-9/]+\.[chS]:[a-z_0-9]+`' "$page" | tr -d '`' | sort -u)
 done
 
 exit "$failed"
