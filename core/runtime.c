@@ -403,22 +403,25 @@ int weft_info(weft_info_data *ret_info)
         .workers = (int)runtime->worker_count,
         .pool_threads = weft__pools_threads(runtime->pools),
         .loop = runtime->workers[0].loop.ops->kind,
-        .loop_why = runtime->workers[0].why_loop,
         .guard = runtime->stacks.guard,
-        .pool_class = weft__pools_class(runtime->pools),
         .stack_bytes = STACK_BYTES,
         .stacks_limit = runtime->stacks.limit,
         .tasks_live = load_relaxed(&runtime->outside_spawned), /* relaxed: statistics */
     };
+    const char *why = runtime->workers[0].why_loop;
     for (uint32_t i = 0; i < runtime->worker_count; i++) {
         struct worker *worker = &runtime->workers[i];
 
         ret_info->tasks_live += load_relaxed(&worker->spawned) - load_relaxed(&worker->ended);
         if (worker->loop.ops->kind != ret_info->loop) {
             ret_info->loop = WEFT_LOOP_AUTO;
-            ret_info->loop_why = worker->why_loop;
+            why = worker->why_loop;
         }
     }
+    /* copies: the sentences outlive the runtime; a cut one is still one */
+    (void)snprintf(ret_info->loop_why, sizeof ret_info->loop_why, "%s", why);
+    (void)snprintf(ret_info->pool_class, sizeof ret_info->pool_class, "%s",
+                   weft__pools_class(runtime->pools));
     weft__runtime_leave(runtime);
     return 0;
 }

@@ -44,13 +44,14 @@ typedef enum weft_guard {
 typedef struct weft_info_data {
     int workers;
     int pool_threads;
-    weft_loop loop;       /* what the workers got; WEFT_LOOP_AUTO if they differ */
-    const char *loop_why; /* in words, "asked for", "io_uring_setup: Operation not permitted" */
+    weft_loop loop; /* what the workers got; WEFT_LOOP_AUTO if they differ */
+    char
+        loop_why[96]; /* in words: "asked for", "io_uring_setup: Operation not permitted (EPERM)" */
     weft_guard guard;
-    const char *pool_class; /* how the threads of weft_cpu() are scheduled, in words */
-    size_t stack_bytes;     /* of a task unless it asks for more */
-    uint64_t tasks_live;    /* spawned and not ended; exact when nothing runs */
-    uint64_t stacks_limit;  /* how many tasks can be suspended at once; 0: as memory allows */
+    char pool_class[48];   /* how the threads of weft_cpu() are scheduled, in words */
+    size_t stack_bytes;    /* of a task unless it asks for more */
+    uint64_t tasks_live;   /* spawned and not ended; exact when nothing runs */
+    uint64_t stacks_limit; /* how many tasks can be suspended at once; 0: as memory allows */
 } weft_info_data;
 
 /**

@@ -48,13 +48,13 @@ static void write_machine(FILE *file, const struct report *report)
             report->cores == 1 ? "" : "s");
     write_text(file, report->system);
     fprintf(file, "</dd></div>\n<div><dt>Event loop</dt><dd>%s (", report_loop_title(report));
-    write_text(file, report->loop_why);
+    write_text(file, report->info.loop_why);
     fprintf(file,
             ")</dd></div>\n<div><dt>Workers</dt><dd>%d</dd></div>\n"
             "<div><dt>CPU pool</dt><dd>%d thread%s, ",
             report->info.workers, report->info.pool_threads,
             report->info.pool_threads == 1 ? "" : "s");
-    write_text(file, report->pool_class);
+    write_text(file, report->info.pool_class);
     fputs("</dd></div>\n</dl>\n</header>\n", file);
 }
 

@@ -23,11 +23,6 @@ void report_about(struct report *report, const weft_info_data *info, double scal
                  system.release, system.machine);
     report->scale = scale;
     report->info = *info;
-    snprintf(report->loop_why, sizeof report->loop_why, "%s", info->loop_why ? info->loop_why : "");
-    snprintf(report->pool_class, sizeof report->pool_class, "%s",
-             info->pool_class ? info->pool_class : "");
-    report->info.loop_why = report->loop_why;
-    report->info.pool_class = report->pool_class;
 }
 
 double report_part_s(const struct report *report, enum way way, enum part part)

@@ -10,9 +10,7 @@ struct report {
     int cores;
     char system[200]; /* kernel and machine */
     double scale;
-    weft_info_data info; /* its texts end with the runtime: */
-    char loop_why[160];
-    char pool_class[160];
+    weft_info_data info;
     struct figures figures[WAYS];
     const struct journal *journal;
     double wall_s;      /* the whole measurement by the wall clock */

@@ -48,10 +48,10 @@ void terminal_header(const struct report *report)
            colour(BOLD), 2 * report->scale, 3 * report->scale, report->scale, plain());
     printf("machine  %d core%s, %s\n", report->cores, report->cores == 1 ? "" : "s",
            report->system);
-    printf("loop     %s (%s)\n", report_loop_title(report), report->loop_why);
+    printf("loop     %s (%s)\n", report_loop_title(report), report->info.loop_why);
     printf("workers  %d\n", report->info.workers);
     printf("pool     %d thread%s, %s\n\n", report->info.pool_threads,
-           report->info.pool_threads == 1 ? "" : "s", report->pool_class);
+           report->info.pool_threads == 1 ? "" : "s", report->info.pool_class);
     printf("%s%-*s%8s%8s%8s%8s%9s\n", colour(BOLD), NAME_WIDTH, "", "waits", "primes", "both",
            "CPU", "longest");
     printf("%-*s%8s%8s%8s%8s%9s%s\n", NAME_WIDTH, "", "alone", "alone", "at once", "used", "freeze",
