@@ -171,6 +171,20 @@ int weft__fd_take_deferred(struct fd_use *use, int fd)
     return failure;
 }
 
+int weft__fd_in_flight(struct fd_table *table, int fd)
+{
+    struct fd_record *record;
+    int count = 0;
+
+    if (record_of(table, fd, &record) < 0)
+        return 0;
+    lock_acquire(&record->lock);
+    for (struct link *link = record->uses.first; link; link = link->next)
+        count += container_of(link, struct fd_use, link)->key != 0;
+    lock_release(&record->lock);
+    return count;
+}
+
 /* Cancels all uses and waits until they have ended. Called and returns with the record locked. */
 static void end_uses(struct fd_record *record)
 {

@@ -64,6 +64,9 @@ void weft__fd_hint_no_socket(const struct fd_use *use);
 void weft__fd_defer(struct fd_use *use, int fd, int failure);
 int weft__fd_take_deferred(struct fd_use *use, int fd);
 
+/* How many calls on fd have an operation in flight: for tests. */
+int weft__fd_in_flight(struct fd_table *table, int fd);
+
 /* Closes. In a task, cancels the calls in progress and waits for their end (suspends); on a plain
  * thread they give -EBUSY. Returns 0; -EBADF, and what close(2) says. */
 int weft__fd_close(struct fd_table *table, int fd);

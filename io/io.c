@@ -93,6 +93,16 @@ static ssize_t transfer(struct op *op, bool is_full)
     return done > 0 ? (ssize_t)done : result;
 }
 
+/* Of no bytes: a socket would wait for some all the same. Returns 0, or what is wrong. */
+static ssize_t no_transfer(const struct op *op)
+{
+    int rc = weft__wait_check(); /* suspends if the task is cancelled */
+
+    if (rc == 0)
+        rc = weft__sys_fcntl(op->fd, F_GETFD, 0);
+    return rc < 0 ? rc : 0;
+}
+
 static ssize_t stream(struct op *op, bool is_full)
 {
     enum fd_seat seat = op->kind == OP_READ ? FD_SEAT_READER : FD_SEAT_WRITER;
@@ -104,7 +114,7 @@ static ssize_t stream(struct op *op, bool is_full)
     if (op->kind == OP_READ)
         result = weft__fd_take_deferred(&use, op->fd);
     if (result == 0)
-        result = transfer(op, is_full); /* suspends: worker, errno stale */
+        result = op->bytes > 0 ? transfer(op, is_full) : no_transfer(op); /* may suspend */
     weft__call_end(op);
     return result;
 }
