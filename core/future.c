@@ -89,36 +89,24 @@ static void tell_watchers(struct future *future, int status)
     lock_release(&future->lock);
 }
 
-/* Sets DONE unless the generation is over or it is set already. Returns whether this call did. */
-static bool finish(struct runtime *runtime, struct future *future, uint32_t generation, int status)
+void weft__future_complete(struct runtime *runtime, struct future *future, int status)
 {
     uint64_t state = load_seq(&future->state);
     struct group *owner;
 
+    store_relaxed(&future->status, status); /* published by DONE */
     do {
-        while (state & FUTURE_WATCHED && !(state & FUTURE_DONE) &&
-               future_generation(state) == generation) {
+        while (state & FUTURE_WATCHED) {
             tell_watchers(future, status); /* all, before anybody can consume it: I2 */
             state = load_seq(&future->state);
         }
-        if (future_generation(state) != generation || state & FUTURE_DONE)
-            return false;
         owner = state & FUTURE_OWNED ? future->owner : NULL;
-        store_relaxed(&future->status, status); /* published by the swap */
     } while (!cas_seq(&future->state, &state, state | FUTURE_DONE));
     /* Whoever consumes it may free the slot from here on. */
     if (owner)
         weft__group_arrive(owner, status);
     else if (state & (FUTURE_DETACHED | FUTURE_SCOPED))
         weft__future_free(runtime, future);
-    return true;
-}
-
-void weft__future_complete(struct runtime *runtime, struct future *future, int status)
-{
-    uint32_t generation = future_generation(load_relaxed(&future->state)); /* own until DONE */
-
-    (void)finish(runtime, future, generation, status); /* the one who runs it is alone */
 }
 
 int weft__future_cancel(struct runtime *runtime, weft_future handle)
@@ -240,13 +228,27 @@ int weft_wait(weft_future handle)
 
 /* --- promises -------------------------------------------------------------------------------- */
 
+/* Ends a promised future, which many may try at once: the first to set ENDING does. Returns whether
+ * this call did. */
+static bool settle(struct runtime *runtime, struct future *future, uint32_t generation, int status)
+{
+    uint64_t state = load_seq(&future->state);
+
+    do {
+        if (future_generation(state) != generation || state & FUTURE_ENDING)
+            return false;
+    } while (!cas_seq(&future->state, &state, state | FUTURE_ENDING));
+    weft__future_complete(runtime, future, status);
+    return true;
+}
+
 static void promise_cancel(struct future *future, uint32_t generation)
 {
     struct runtime *runtime;
 
     if (weft__runtime_enter(&runtime) < 0) /* the canceller is inside: it stays */
         return;
-    (void)finish(runtime, future, generation, -ECANCELED); /* false: it was fulfilled just now */
+    (void)settle(runtime, future, generation, -ECANCELED); /* false: it was fulfilled just now */
     weft__runtime_leave(runtime);
 }
 
@@ -285,7 +287,7 @@ int weft_promise_set(weft_promise promise, int status)
     rc = weft__future_find(runtime, (weft_future){promise.slot, promise.generation}, &future,
                            &state);
     if (rc == 0)
-        rc = finish(runtime, future, promise.generation, status) ? 0 : -EALREADY;
+        rc = settle(runtime, future, promise.generation, status) ? 0 : -EALREADY;
     weft__runtime_leave(runtime);
     return rc == -ESTALE ? -EALREADY : rc; /* consumed, so it had been set */
 }

@@ -13,6 +13,7 @@
  *     CANCEL    its end was asked for
  *     SCOPED    a scope owns it: freed at its end, cannot be consumed
  *     LIVE      the slot is in use
+ *     ENDING    promises: who set it, and nobody else, ends it
  *     QUEUED    a job's: it waits for a thread; whoever clears this runs it or ends it unrun
  *
  * Invariants  I1  a slot is freed once: by its consumer after DONE, or at its end if DETACHED, SCOPED
@@ -38,6 +39,7 @@ enum future_flag {
     FUTURE_SCOPED = 64,
     FUTURE_LIVE = 128,
     FUTURE_QUEUED = 256,
+    FUTURE_ENDING = 512,
 };
 
 struct future;
@@ -52,11 +54,11 @@ struct future_kind {
 };
 
 struct future {
-    _Atomic uint64_t state;         /* (a) see above */
+    _Atomic uint64_t state;                   /* (a) see above */
     _Atomic(const struct future_kind *) kind; /* (i) while in use; a late cancel reads it, too */
-    const char *site;               /* (i) "name (file:line)" */
-    struct group *owner;            /* written by the claimer before OWNED */
-    struct list watchers;           /* under lock */
+    const char *site;                         /* (i) "name (file:line)" */
+    struct group *owner;                      /* written by the claimer before OWNED */
+    struct list watchers;                     /* under lock */
     struct lock lock;
     _Atomic int status; /* written before DONE */
     uint32_t slot;      /* (i) for ever */

@@ -142,8 +142,10 @@ static int64_t time_to_first_timer(struct worker *worker)
 
 void weft__park(struct worker *worker)
 {
+    bool was_searching = worker->is_searching;
+
     park_begin(worker);
-    if (weft__worker_sees_work(worker) || !park_commit(worker)) {
+    if (weft__worker_sees_work(worker, was_searching) || !park_commit(worker)) {
         park_end(worker);
         return;
     }

@@ -195,14 +195,14 @@ static struct task *next_task(struct worker *worker)
     return task;
 }
 
-bool weft__worker_sees_work(struct worker *worker)
+bool weft__worker_sees_work(struct worker *worker, bool everywhere)
 {
     struct runtime *runtime = worker->runtime;
 
     if (!inbox_is_empty(&worker->inbox) || !inbox_is_empty(&runtime->inbox) ||
         load_seq(&runtime->is_over))
         return true;
-    for (uint32_t i = 0; i < runtime->worker_count; i++)
+    for (uint32_t i = 0; everywhere && i < runtime->worker_count; i++)
         if (!weft__deque_is_empty(&runtime->workers[i].deque))
             return true;
     return false;
