@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -217,6 +218,8 @@ int main(int argc, char **argv)
     if (status != OPTIONS_GO_ON)
         return status;
     signal(SIGPIPE, SIG_IGN);
+    if (contrast.options.loop != WEFT_LOOP_AUTO) /* slow_service takes the same loop */
+        setenv("WEFT_LOOP", contrast.options.loop == WEFT_LOOP_URING ? "uring" : "epoll", 1);
     pthread_mutex_init(&contrast.house.lock, NULL);
     contrast.report.journal = &contrast.journal;
     int rc = hold_standard_streams();

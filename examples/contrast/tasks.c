@@ -207,6 +207,8 @@ int tasks_run(void *arg)
         run_part_begin(run, (enum part)part);
         rc = parts[part](run);
         run_part_end(run, (enum part)part);
+        if (rc == 0)
+            rc = weft_sleep(weft_ms(2 * BEAT_MS)); /* a freeze ends with its part */
     }
     weft_cancel(beats);
     int beats_rc = weft_await(beats);

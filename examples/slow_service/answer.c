@@ -17,24 +17,19 @@
 
 enum { REQUEST_BYTES = 4096, BODY_BYTES = 512, ANSWER_BYTES = 1024 };
 
-struct request {
-    int fd;
-    char text[REQUEST_BYTES];
-};
-
-/* Reads up to the empty line that ends the head of a request. */
-static int read_request(void *arg)
+/* Reads up to the empty line that ends the head of a request. There is no time limit: a client that
+ * computes between connecting and asking is one of the things that contrast shows. */
+static int read_request(int fd, char text[REQUEST_BYTES])
 {
-    struct request *request = arg;
     size_t have = 0;
 
-    while (have < sizeof request->text - 1) {
-        ssize_t n = weft_read(request->fd, request->text + have, sizeof request->text - 1 - have);
+    while (have < REQUEST_BYTES - 1) {
+        ssize_t n = weft_read(fd, text + have, REQUEST_BYTES - 1 - have);
         if (n <= 0)
             return n < 0 ? (int)n : -ECONNRESET;
         have += (size_t)n;
-        request->text[have] = '\0';
-        if (strstr(request->text, "\r\n\r\n"))
+        text[have] = '\0';
+        if (strstr(text, "\r\n\r\n"))
             return 0;
     }
     return -E2BIG;
@@ -132,11 +127,11 @@ static int answer_request(const struct visit *visit, const char *text)
 int answer_visit(void *arg)
 {
     const struct visit *visit = arg;
-    struct request request = {.fd = visit->fd};
+    char text[REQUEST_BYTES];
 
-    int rc = weft_timeout(weft_s(10), read_request, &request);
+    int rc = read_request(visit->fd, text);
     if (rc == 0)
-        rc = answer_request(visit, request.text);
+        rc = answer_request(visit, text);
     else if (rc == -E2BIG)
         rc = send_error(visit->fd, "431 Request Header Fields Too Large", "at most 4095 bytes");
     weft_close(visit->fd);
