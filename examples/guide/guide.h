@@ -25,7 +25,11 @@ static inline weft_time guide_s(double seconds)
     const char *text = getenv("GUIDE_SCALE");
     double scale = text ? atof(text) : 1;
 
-    return weft_s(scale > 0 ? seconds * scale : seconds);
+    if (!(scale > 0)) {
+        fprintf(stderr, "GUIDE_SCALE is \"%s\": use a number above 0, such as 0.1\n", text);
+        exit(2);
+    }
+    return weft_s(seconds * scale);
 }
 
 /* Blocks the calling thread, as time.sleep does in Python. In a task: the wrong thing to do. */
