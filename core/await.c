@@ -95,6 +95,8 @@ static int claim_all(struct runtime *runtime, const weft_future *futures, size_t
             if (rc == -ESTALE && futures[j].slot == futures[i].slot &&
                 futures[j].generation == futures[i].generation)
                 rc = -EINVAL; /* not consumed before: it stands in the list twice */
+        if (rc == -ESTALE)
+            weft__future_report_stale(runtime, futures[i]);
         while (i-- > 0)
             if (!is_failed_spawn(futures[i]))
                 unclaim(future_of(runtime, futures[i]));
@@ -213,7 +215,8 @@ int weft_gather_n(const weft_future *futures, size_t n, int *ret_statuses)
     int rc = weft__runtime_enter(&runtime);
 
     if (rc < 0 && n && is_failed_spawn(futures[0]))
-        return -(int)futures[0].generation; /* known without a runtime, and why there is no future */
+        return -(int)futures[0]
+                    .generation; /* known without a runtime, and why there is no future */
     if (rc < 0)
         return n && futures[0].slot ? -ESTALE : rc;
     rc = claim_all(runtime, futures, n);

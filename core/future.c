@@ -25,7 +25,7 @@ struct future *weft__future_new(struct runtime *runtime, const struct future_kin
     if (!future)
         return NULL;
     store_relaxed(&future->kind, kind); /* relaxed: published with the handle */
-    future->site = site;
+    store_relaxed(&future->site, site); /* relaxed: only for people */
     __builtin_memset((char *)future + sizeof *future, 0, SLOT_BYTES - sizeof *future);
     or_seq(&future->state, FUTURE_LIVE);
     return future;
@@ -71,6 +71,23 @@ int weft__future_find(struct runtime *runtime, weft_future handle, struct future
     *ret_future = future;
     *ret_state = state;
     return 0;
+}
+
+void weft__future_report_stale(struct runtime *runtime, weft_future handle)
+{
+    struct future *future = weft__slab_at(&runtime->slab, handle.slot);
+    uint64_t state = future ? load_seq(&future->state) : 0;
+    bool is_same = future_generation(state) == handle.generation;
+    bool is_next = future_generation(state) == handle.generation + 1 && !(state & FUTURE_LIVE);
+
+    if (is_same || is_next)
+        weft__report(runtime,
+                     "the future of %s %s was used after it had been consumed: await, "
+                     "gather or detach it once",
+                     load_relaxed(&future->kind)->name, future_site(future));
+    else
+        weft__report(runtime, "a future was used long after it had been consumed: await, gather or "
+                              "detach it once");
 }
 
 static void tell_watchers(struct future *future, int status)
@@ -167,6 +184,8 @@ int weft_detach(weft_future handle)
     if (rc < 0)
         return handle.slot ? -ESTALE : rc;
     rc = detach(runtime, handle);
+    if (rc == -ESTALE)
+        weft__future_report_stale(runtime, handle);
     weft__runtime_leave(runtime);
     return rc;
 }

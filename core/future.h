@@ -56,7 +56,7 @@ struct future_kind {
 struct future {
     _Atomic uint64_t state;                   /* (a) see above */
     _Atomic(const struct future_kind *) kind; /* (i) while in use; a late cancel reads it, too */
-    const char *site;                         /* (i) "name (file:line)" */
+    _Atomic(const char *) site;               /* "name (file:line)"; late reports read it too */
     struct group *owner;                      /* written by the claimer before OWNED */
     struct list watchers;                     /* under lock */
     struct lock lock;
@@ -98,6 +98,17 @@ int weft__future_cancel(struct runtime *runtime, weft_future handle);
 
 /* Tells a group of awaited futures that one of them has ended. In await.c. */
 void weft__group_arrive(struct group *group, int status);
+
+/* Says, where reports are wanted, that a handle was used after it had been consumed. */
+void weft__future_report_stale(struct runtime *runtime, weft_future handle);
+
+/* Name and place, for people. */
+static inline const char *future_site(struct future *future)
+{
+    const char *site = load_relaxed(&future->site); /* relaxed: a constant string */
+
+    return site ? site : "(no site given)";
+}
 
 static inline uint32_t future_generation(uint64_t state) { return (uint32_t)(state >> 32); }
 

@@ -42,7 +42,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     (void)context;
     if (task && at < low && at >= low - STACK_GUARD_BYTES) {
         say("weft: task ");
-        say(task->future.site ? task->future.site : "(no site)");
+        say(future_site(&task->future));
         say(" overflowed its ");
         say_number(task->stack_bytes / 1024);
         say(" KiB stack: raise .stack_bytes of weft_spawn_with\n");

@@ -283,7 +283,7 @@ static void cancel_leftover(struct runtime *runtime, struct future *future)
     if (!(state & (FUTURE_CLAIMED | FUTURE_SCOPED)))
         weft__report(runtime, "%s %s was never awaited: await, gather or detach its future",
                      load_relaxed(&future->kind)->name, /* relaxed: a look, it may be over */
-                     future->site);
+                     future_site(future));
     if (!(state & FUTURE_SCOPED))                   /* else its scope's owner ends it */
         (void)weft__future_cancel(runtime, handle); /* stale: it has ended meanwhile */
 }
@@ -303,7 +303,7 @@ static uint32_t count_live(struct runtime *runtime, bool say)
         live++;
         if (say)
             weft__report(runtime, "task %s did not end within the shutdown time, and is abandoned",
-                         future->site);
+                         future_site(future));
     }
     return live;
 }

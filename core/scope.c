@@ -296,7 +296,7 @@ void weft__scope_close_leftovers(struct task *task)
         weft__report(runtime,
                      "task %s ended with a scope open: close it with weft_scope_close "
                      "on every way out, or declare it with WEFT_SCOPE",
-                     task->future.site);
+                     future_site(&task->future));
         (void)close_scope(scope, task, -ECANCELED); /* suspends; its members end first */
     }
 }

@@ -112,6 +112,13 @@ void weft__wait_begin(struct waiter *waiter)
     weft__wait_again(waiter);
 }
 
+void weft__wait_begin_cancellable(struct waiter *waiter)
+{
+    weft__wait_prepare(waiter);
+    waiter->linked = true;
+    store_seq(&waiter->sleeper->word, word_of(waiter->seq, FLAG_CANCEL | WAIT_ANNOUNCED));
+}
+
 void weft__wait_set_op(struct loop *loop, uint64_t key)
 {
     struct task *task = weft__current_task();
@@ -144,11 +151,15 @@ static int wait_thread(struct sleeper *sleeper)
 
 /* Lets a cancel reach the wait from here on, and looks whether one has come before. The order, flag
  * first and then the look, pairs with the canceller's: request first, then look for the flag. */
-static void make_cancellable(struct task *task, uint32_t seq, uint64_t flag)
+static void make_cancellable(struct task *task, uint64_t flag)
 {
-    uint64_t word = word_of(seq, WAIT_ANNOUNCED);
+    uint64_t word = load_seq(&task->future.sleeper.word);
 
-    if (cas_seq(&task->future.sleeper.word, &word, word | flag) && weft__task_is_cancelled(task))
+    if (!is_waiting(word))
+        return; /* woken already */
+    if (!(word & flag) && !cas_seq(&task->future.sleeper.word, &word, word | flag))
+        return; /* woken just now */
+    if (weft__task_is_cancelled(task))
         weft__wait_interrupt(task);
 }
 
@@ -160,7 +171,7 @@ int weft__wait_commit(struct waiter *waiter, enum wait_kind kind)
     if (!task)
         return wait_thread(waiter->sleeper);
     if (kind != WAIT_FOR_SURE)
-        make_cancellable(task, waiter->seq, kind == WAIT_OP ? FLAG_OP : FLAG_CANCEL);
+        make_cancellable(task, kind == WAIT_OP ? FLAG_OP : FLAG_CANCEL);
     if (state_in(load_seq(&task->future.sleeper.word)) != WAIT_WOKEN)
         weft__suspend(after_commit, NULL); /* suspends: worker, errno stale */
     word = load_seq(&task->future.sleeper.word);

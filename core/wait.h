@@ -74,6 +74,10 @@ int weft__wait_check(void);
  * linked. Follow with weft__wait_commit, whatever happens. */
 void weft__wait_begin(struct waiter *waiter);
 
+/* The same for a wait that will be WAIT_CANCELLABLE: a cancel reaches it from here on, so that one
+ * that comes before a wake also wins over it. Saves wait_commit a step. */
+void weft__wait_begin_cancellable(struct waiter *waiter);
+
 /* Takes a new seq, but cannot be woken yet: for who lets others know the waiter before it waits, and
  * looks at its condition after weft__wait_again. */
 void weft__wait_prepare(struct waiter *waiter);

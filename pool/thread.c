@@ -309,7 +309,7 @@ static bool next_running(struct weft_pool *pool, char *ret_site, size_t bytes)
 
         lock_acquire(&thread->lock);
         if (thread->current && !thread->reported) {
-            const char *site = thread->current->future.site;
+            const char *site = future_site(&thread->current->future);
             (void)snprintf(ret_site, bytes, "%s", site ? site : "?"); /* may cut */
             thread->reported = found = true;
         }
