@@ -3,10 +3,11 @@
  * while all cores compute, and computing still gets what is left?
  *
  * For each class in turn, again and again: the threads of the pool compute without a pause, one task
- * sleeps 1 ms in a loop, and the lateness of each wake-up is kept. A round in which other programs
- * took more than OTHERS_MOST of the processors is played again, for TRIES times. A line per class at
- * the end: the medians over all rounds. With rivals, so many other processes compute all the time, as
- * on a machine that is shared. Usage: bench_pool_class [ROUNDS [SECONDS [RIVALS]]]
+ * sleeps 1 ms in a loop, and the lateness of each wake-up is kept. A round begins when other programs
+ * leave the machine alone, and is played again if they took more than OTHERS_MOST of the processors
+ * after all. A line per class at the end: the medians over all rounds. With rivals, so many other
+ * processes compute all the time, as on a machine that is shared, and no round waits or is repeated.
+ * Usage: bench_pool_class [ROUNDS [SECONDS [RIVALS]]]
  */
 #include <errno.h>
 #include <signal.h>
@@ -29,6 +30,8 @@
 #define JOB_STEPS   400000 /* about half a millisecond of computing */
 #define OTHERS_MOST 0.04
 #define TRIES       40
+#define LOOKS       2000 /* for a quiet machine, before each round */
+#define LOOK_US     300000
 
 struct figures {
     double median_us, p99_us, max_us;
@@ -114,6 +117,24 @@ static double others_s(void)
            (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6;
 }
 
+static double share_of_others(double since_s, double seconds)
+{
+    return (others_s() - since_s) / seconds / (double)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* Sleeps until other programs rest, or for so long that they will not. */
+static void wait_until_quiet(void)
+{
+    double since;
+
+    for (int i = 0; i < LOOKS; i++) {
+        since = others_s();
+        (void)usleep(LOOK_US); /* early or late does not matter */
+        if (share_of_others(since, LOOK_US / 1e6) <= OTHERS_MOST)
+            return;
+    }
+}
+
 static int play_round(void *arg)
 {
     struct round *round = arg;
@@ -143,7 +164,7 @@ static int play_round(void *arg)
         .max_us = (double)round->late[round->naps - 1] / 1e3,
         .jobs_per_s = (double)round->jobs / seconds,
         .naps_per_s = (double)round->naps / seconds,
-        .others = (others_s() - others) / seconds / (double)sysconf(_SC_NPROCESSORS_ONLN),
+        .others = share_of_others(others, seconds),
     };
     return 0;
 }
@@ -184,6 +205,8 @@ static int play(enum pool_class class, double seconds, int tries, struct figures
     static struct round round;
 
     for (int i = 0; i < tries; i++) {
+        if (tries > 1)
+            wait_until_quiet();
         round = (struct round){.class = class, .end = weft_s(seconds)};
         int rc = weft_run(play_round, &round);
         if (rc < 0) {

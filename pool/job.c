@@ -82,7 +82,8 @@ static int take_room(struct weft_pool *pool, enum job_manner manner, bool *ret_h
 static struct job *job_new(struct weft_pool *pool, const weft_task_options *options, weft_fn fn,
                            void *arg)
 {
-    struct future *future = weft__future_new(pool->runtime, &job_kind, options->site);
+    struct future *future =
+        weft__future_new(pool->runtime, &job_kind, options->site ? options->site : "job");
 
     if (!future)
         return NULL;
@@ -145,9 +146,7 @@ weft_future weft__job_offer(struct weft_pool *pool, enum job_manner manner,
 weft_future weft_offload_with(weft_pool *pool, const weft_task_options *options, weft_fn fn,
                               void *arg)
 {
-    const weft_task_options defaults = {.site = "job"};
-
-    return weft__job_offer(pool, JOB_WAITS, options ? options : &defaults, fn, arg);
+    return weft__job_offer(pool, JOB_WAITS, options, fn, arg);
 }
 
 weft_future weft_offload_at(weft_pool *pool, const char *site, weft_fn fn, void *arg)
