@@ -85,11 +85,8 @@ static int program(void *arg)
     weft_address address;
 
     int rc = service->listener = weft_tcp_listen("127.0.0.1", service->port, NULL);
-    if (rc < 0) {
-        fprintf(stderr, "slow_service: port %d of 127.0.0.1: %s; choose another, or 0\n",
-                service->port, weft_strerror(rc));
+    if (rc < 0)
         return rc;
-    }
     rc = weft_local_address(service->listener, &address);
     if (rc == 0) {
         printf("port %d\n", address.port);
@@ -150,7 +147,11 @@ int main(int argc, char **argv)
     rc = weft_run_with(&(weft_options){.workers = 1, .pool_threads = 1}, program, &service);
     if (rc >= 0)
         return 0;
-    fprintf(stderr, "slow_service: ended by: %s%s%s\n", weft_strerror(rc), *weft_why() ? ": " : "",
-            weft_why());
+    if (service.listener < 0)
+        fprintf(stderr, "slow_service: port %d of 127.0.0.1: %s; choose another, or 0\n",
+                service.port, weft_strerror(rc));
+    else
+        fprintf(stderr, "slow_service: ended by: %s%s%s\n", weft_strerror(rc),
+                *weft_why() ? ": " : "", weft_why());
     return 1;
 }
