@@ -63,7 +63,8 @@ int weft_event_wait(weft_event *handle)
         lock_release(&event->list.lock);
         return 0;
     }
-    waitlist_enter(&event->list.waiters, &waiter, event->list.round, NULL);
+    waitlist_enter(&event->list.waiters, &waiter, WAIT_CANCELLABLE);
+    waiter.count = event->list.round;
     lock_release(&event->list.lock);
 
     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */

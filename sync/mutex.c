@@ -86,7 +86,8 @@ static int wait_for_turn(struct mutex *mutex, uint64_t me, enum wait_kind kind)
         lock_release(&mutex->list.lock);
         return 0;
     }
-    waitlist_enter(&mutex->list.waiters, &waiter, 0, (void *)(uintptr_t)me);
+    waitlist_enter(&mutex->list.waiters, &waiter, kind);
+    waiter.item = (void *)(uintptr_t)me;
     lock_release(&mutex->list.lock);
 
     int rc = weft__wait_commit(&waiter, kind); /* suspends: worker, errno stale */

@@ -149,7 +149,8 @@ int weft_queue_put(weft_queue *handle, void *item)
         lock_release(&queue->lock);
         return rc;
     }
-    waitlist_enter(&queue->putters, &waiter, 0, item);
+    waitlist_enter(&queue->putters, &waiter, WAIT_CANCELLABLE);
+    waiter.item = item;
     lock_release(&queue->lock);
 
     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
@@ -183,7 +184,7 @@ int weft_queue_get(weft_queue *handle, void **ret_item)
         lock_release(&queue->lock);
         return rc;
     }
-    waitlist_enter(&queue->getters, &waiter, 0, NULL);
+    waitlist_enter(&queue->getters, &waiter, WAIT_CANCELLABLE);
     lock_release(&queue->lock);
 
     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */

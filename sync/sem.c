@@ -110,7 +110,7 @@ int weft_sem_acquire(weft_sem *handle)
         lock_release(&sem->list.lock);
         return 0;
     }
-    waitlist_enter(&sem->list.waiters, &waiter, 0, NULL);
+    waitlist_enter(&sem->list.waiters, &waiter, WAIT_CANCELLABLE);
     lock_release(&sem->list.lock);
 
     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */

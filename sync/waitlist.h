@@ -41,13 +41,15 @@ _Static_assert(offsetof(struct waitlist, lock) == offsetof(weft__waitlist, lock)
 _Static_assert(offsetof(struct waitlist, round) == offsetof(weft__waitlist, round), "same place");
 _Static_assert(offsetof(struct waitlist, waiters) == offsetof(weft__waitlist, first), "same place");
 
-/* Begins a wait at the end of the list. Lock held. */
-static inline void waitlist_enter(struct list *waiters, struct waiter *waiter, uint32_t round,
-                                  void *item)
+/* Begins a wait of this kind, with count 0 and no item, at the end of the list. Lock held. */
+static inline void waitlist_enter(struct list *waiters, struct waiter *waiter, enum wait_kind kind)
 {
-    weft__wait_begin(waiter);
-    waiter->count = round;
-    waiter->item = item;
+    if (kind == WAIT_CANCELLABLE)
+        weft__wait_begin_cancellable(waiter);
+    else
+        weft__wait_begin(waiter);
+    waiter->count = 0;
+    waiter->item = NULL;
     list_push_last(waiters, &waiter->link);
 }
 

@@ -83,6 +83,42 @@ static void a_set_and_clear_at_once_wakes_all_who_wait_and_nobody_else(void **st
     }
 }
 
+static int set_it(void *event)
+{
+    weft_event_set(event);
+    return 0;
+}
+
+/* One set, and who sees it clears and waits again: nothing is there to wake that wait. */
+static int clear_during_the_set(void *arg)
+{
+    struct crowd *crowd = arg;
+
+    gather_crowd(crowd);
+    crowd->late = weft_spawn(set_it, &crowd->event);
+    while (!weft_event_is_set(&crowd->event))
+        let_others_run();
+    weft_event_clear(&crowd->event);
+    crowd->late_rc = wait_a_millisecond(&crowd->event);
+    int rc = weft_await(crowd->late);
+    return rc < 0 ? rc : weft_gather_n(crowd->future, MANY, NULL);
+}
+
+static void a_wait_after_the_clear_is_not_woken_by_the_set_before(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        for (int round = 0; round < 10; round++) {
+            struct crowd crowd = {.event = WEFT_EVENT_INIT};
+
+            int rc = check_run(n, clear_during_the_set, &crowd);
+
+            assert_int_equal(rc, 0);
+            assert_int_equal(crowd.late_rc, -ETIMEDOUT);
+        }
+    }
+}
+
 static int cancel_every_third(void *arg)
 {
     struct crowd *crowd = arg;
@@ -225,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_set_event_is_not_waited_for),
         cmocka_unit_test(a_cleared_event_is_waited_for_again),
         cmocka_unit_test(a_set_and_clear_at_once_wakes_all_who_wait_and_nobody_else),
+        cmocka_unit_test(a_wait_after_the_clear_is_not_woken_by_the_set_before),
         cmocka_unit_test(the_cancelled_end_with_that_and_the_others_are_woken),
         cmocka_unit_test(a_cancelled_task_does_not_see_that_it_is_set),
         cmocka_unit_test(tasks_jobs_and_threads_wait_for_each_other),

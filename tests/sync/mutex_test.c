@@ -423,6 +423,57 @@ static void the_last_holder_may_free_it(void **state)
         assert_int_equal(check_run(n, make_and_let_go, NULL), 0);
 }
 
+/* The same when a cancelled waiter stands in line. */
+struct passing {
+    weft_mutex *mutex;
+    struct check_latch locked, queued;
+};
+
+static int lock_and_unlock(void *arg)
+{
+    struct passing *passing = arg;
+
+    weft_lock(passing->mutex);
+    check_arrive(&passing->locked);
+    int rc = check_latch_wait(&passing->queued);
+    (void)weft_unlock(passing->mutex); /* it is ours */
+    return rc;
+}
+
+static int cancel_lock_and_free(void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 200; round++) {
+        struct passing passing = {calloc(1, sizeof *passing.mutex), CHECK_LATCH_INIT(1),
+                                  CHECK_LATCH_INIT(1)};
+        if (!passing.mutex)
+            return -ENOMEM;
+        weft_future holder = weft_spawn(lock_and_unlock, &passing);
+        int rc = check_latch_wait(&passing.locked);
+        weft_future waiter = weft_spawn(lock, passing.mutex);
+        until_waiting(1, &passing.mutex->weft__waiters);
+        (void)weft_cancel(waiter);
+        check_arrive(&passing.queued);
+        if (rc < 0 || weft_await(waiter) != -ECANCELED)
+            return -EBADMSG;
+        weft_lock(passing.mutex);
+        rc = weft_unlock(passing.mutex);
+        free(passing.mutex);
+        if (rc == 0)
+            rc = weft_await(holder);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void it_may_be_freed_although_others_were_cancelled(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n)
+        assert_int_equal(check_run(n, cancel_lock_and_free, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +490,7 @@ int main(void)
         cmocka_unit_test(a_time_out_ends_the_wait_and_leaves_the_holder),
         cmocka_unit_test(tasks_jobs_and_threads_exclude_each_other),
         cmocka_unit_test(the_last_holder_may_free_it),
+        cmocka_unit_test(it_may_be_freed_although_others_were_cancelled),
     };
     return CHECK_GROUP(tests);
 }

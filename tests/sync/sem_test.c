@@ -375,6 +375,40 @@ static void who_got_the_last_permit_may_free_the_semaphore(void **state)
     }
 }
 
+/* The same after a cancelled waiter: the next permit still looks into the line, finds nobody, and
+ * goes through the count. */
+static int release(void *sem) { return weft_sem_release(sem); }
+
+static int cancel_acquire_and_free(void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 200; round++) {
+        weft_sem *sem = calloc(1, sizeof *sem);
+        if (!sem)
+            return -ENOMEM;
+        weft_future waiter = weft_spawn(acquire, sem);
+        until_waiting(1, &sem->weft__waiters);
+        (void)weft_cancel(waiter);
+        if (weft_await(waiter) != -ECANCELED)
+            return -EBADMSG;
+        weft_future releaser = weft_spawn(release, sem);
+        while (weft_sem_try_acquire(sem) < 0)
+            let_others_run();
+        free(sem);
+        int rc = weft_await(releaser);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void it_may_be_freed_although_others_were_cancelled(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n)
+        assert_int_equal(check_run(n, cancel_acquire_and_free, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +423,7 @@ int main(void)
         cmocka_unit_test(a_time_out_ends_the_wait_and_takes_nothing),
         cmocka_unit_test(no_more_than_the_permits_are_inside_at_once),
         cmocka_unit_test(who_got_the_last_permit_may_free_the_semaphore),
+        cmocka_unit_test(it_may_be_freed_although_others_were_cancelled),
     };
     return CHECK_GROUP(tests);
 }
