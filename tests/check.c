@@ -136,6 +136,7 @@ static int alive(void **state)
 
 int check_group(const struct CMUnitTest *tests, size_t count)
 {
+    const char *only = getenv("CHECK_ONLY");
     struct CMUnitTest *watched = malloc(count * sizeof *watched);
     pthread_t watchdog;
 
@@ -144,6 +145,8 @@ int check_group(const struct CMUnitTest *tests, size_t count)
         fprintf(stderr, "check: no memory or no thread for the watchdog\n");
         abort();
     }
+    if (only != NULL && *only != '\0')
+        cmocka_set_test_filter(only);
     (void)pthread_detach(watchdog); /* it ends with the process */
     for (size_t i = 0; i < count; i++) {
         watched[i] = tests[i];

@@ -50,7 +50,8 @@ int check_run(int workers, weft_fn fn, void *arg);
 #define CHECK_WORKERS(n) for (int n = check_next_workers(0); n != 0; n = check_next_workers(n))
 int check_next_workers(int workers);
 
-/* Runs the tests under the watchdog. Returns how many failed. */
+/* Runs the tests under the watchdog, or those whose name matches CHECK_ONLY ("a_yield*"). Returns how
+ * many failed. */
 #define CHECK_GROUP(tests) check_group((tests), sizeof(tests) / sizeof((tests)[0]))
 int check_group(const struct CMUnitTest *tests, size_t count);
 
