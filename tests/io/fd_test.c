@@ -129,6 +129,47 @@ static void close_ends_a_reader_and_a_writer_together(void **state)
     RUN_EVERYWHERE(close_under_both);
 }
 
+static int write_all(void *arg)
+{
+    static const char block[1 << 20];
+
+    return (int)weft_write_full(*(int *)arg, block, sizeof block);
+}
+
+/* Both directions of one descriptor wait at the same time; the one that is served first must not
+ * take the other's turn. */
+static int serve_both_directions(void *arg)
+{
+    static char block[65536]; /* a stack is no bigger */
+    int ends[2];
+
+    (void)arg;
+    for (int round = 0; round < 2; round++) {
+        wire(ends);
+        weft_future reading = weft_spawn_val(read_byte, ends[0]);
+        weft_future writing = weft_spawn_val(write_all, ends[0]);
+        until_in_flight(ends[0], 2);
+        if (round == 0) {
+            EXPECT(weft_write(ends[1], "r", 1), 1);
+            EXPECT(weft_await(reading), 1);
+        }
+        for (int taken = 0; taken < 1 << 20; taken += (int)sizeof block)
+            EXPECT(weft_read_full(ends[1], block, sizeof block), sizeof block);
+        EXPECT(weft_await(writing), 1 << 20);
+        if (round == 1) {
+            EXPECT(weft_write(ends[1], "r", 1), 1);
+            EXPECT(weft_await(reading), 1);
+        }
+        close_both(ends);
+    }
+    return 0;
+}
+
+static void one_task_reads_while_another_writes_the_same_descriptor(void **state)
+{
+    RUN_EVERYWHERE(serve_both_directions);
+}
+
 static int close_it(void *arg) { return weft_close(*(int *)arg); }
 
 static int close_twice(void *arg)
@@ -419,6 +460,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_second_reader_is_told_that_it_is_busy),
         cmocka_unit_test(a_second_accept_is_told_that_it_is_busy),
+        cmocka_unit_test(one_task_reads_while_another_writes_the_same_descriptor),
         cmocka_unit_test(close_ends_a_read_and_the_peer_sees_the_end),
         cmocka_unit_test(close_ends_an_accept_and_frees_the_port),
         cmocka_unit_test(close_ends_a_reader_and_a_writer_together),
