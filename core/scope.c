@@ -246,7 +246,8 @@ static int result(struct scope *scope, struct task *task, int rc)
         return rc;
     if (scope->stopped)
         return rc > 0 ? rc : 0;
-    if (scope->expired && !weft__task_is_cancelled(task))
+    /* A cancel from outside is told first, but it did not reach into a shield. */
+    if (scope->expired && (scope->is_shield || !weft__task_is_cancelled(task)))
         return -ETIMEDOUT;
     return -ECANCELED;
 }
