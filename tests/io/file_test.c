@@ -2,6 +2,7 @@
  * file_test - files, pipes and named pipes: in order, at an offset, full, broken, not there yet.
  */
 #include <signal.h>
+#include <sys/eventfd.h>
 
 #include "wires.h"
 
@@ -110,6 +111,41 @@ static int read_many_at_once(void *arg)
 }
 
 static void reads_at_offsets_may_overlap(void **state) { RUN_EVERYWHERE(read_many_at_once); }
+
+#define CROWD 700 /* more than fit into the queues between weft and the kernel */
+
+static int await_count(void *arg)
+{
+    uint64_t count = 0;
+
+    EXPECT(weft_read(*(int *)arg, &count, sizeof count), sizeof count);
+    return (int)count;
+}
+
+/* All wait, then all are served at one stroke, with nobody looking in between. */
+static int serve_crowd(void *arg)
+{
+    static int fds[CROWD];
+    static weft_future waiting[CROWD];
+
+    (void)arg;
+    for (int i = 0; i < CROWD; i++) {
+        fds[i] = eventfd(0, EFD_CLOEXEC);
+        EXPECT(fds[i] >= 0, true);
+        waiting[i] = weft_spawn_val(await_count, fds[i]);
+    }
+    for (int i = 0; i < CROWD; i++)
+        until_in_flight(fds[i], 1);
+    for (int i = 0; i < CROWD; i++)
+        EXPECT(eventfd_write(fds[i], (eventfd_t)i + 1), 0);
+    for (int i = 0; i < CROWD; i++)
+        EXPECT(weft_await(waiting[i]), i + 1);
+    for (int i = 0; i < CROWD; i++)
+        EXPECT(weft_close(fds[i]), 0);
+    return 0;
+}
+
+static void a_crowd_of_operations_all_comes_back(void **state) { RUN_EVERYWHERE(serve_crowd); }
 
 static int open_what_is_not_there(void *arg)
 {
@@ -334,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_file_is_written_and_read_in_order),
         cmocka_unit_test(a_file_is_read_and_written_at_offsets),
         cmocka_unit_test(reads_at_offsets_may_overlap),
+        cmocka_unit_test(a_crowd_of_operations_all_comes_back),
         cmocka_unit_test(what_cannot_be_opened_says_why),
         cmocka_unit_test(a_full_disk_says_so),
         cmocka_unit_test(devices_without_readiness_can_be_used),
