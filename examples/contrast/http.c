@@ -23,6 +23,10 @@ static const char *body_of(const struct http_text *answer, struct failure *failu
     int status = 0;
     size_t announced = 0;
 
+    if (answer->bytes == 0) {
+        fail(failure, 0, "slow_service closed the connection without an answer");
+        return NULL;
+    }
     if (sscanf(answer->text, "HTTP/1.1 %d", &status) != 1 || !end || !length || length > end ||
         sscanf(length, "\r\nContent-Length: %zu", &announced) != 1) {
         fail(failure, 0, "slow_service answered what is no HTTP/1.1: \"%.60s\"", answer->text);
