@@ -115,8 +115,8 @@ static void write_ways(FILE *file, const struct report *report, weft_time whole)
 static void write_figures(FILE *file, const struct report *report)
 {
     fputs("<section>\n<h2>In figures</h2>\n<table class=\"figures\">\n<thead><tr><th>Way</th>"
-          "<th>Waits alone, s</th><th>Primes alone, s</th><th>Both at once, s</th>"
-          "<th>CPU used, s</th><th>Longest freeze, ms</th></tr></thead>\n<tbody>\n",
+          "<th>Waits alone,&nbsp;s</th><th>Primes alone,&nbsp;s</th><th>Both at once,&nbsp;s</th>"
+          "<th>CPU used,&nbsp;s</th><th>Longest freeze,&nbsp;ms</th></tr></thead>\n<tbody>\n",
           file);
     for (int way = 0; way < WAYS; way++) {
         double freeze_ms = report_freeze_ms(report, (enum way)way);

@@ -75,11 +75,12 @@ void report_verdicts(const struct report *report, struct verdict ret_verdicts[VE
     double frozen = report_freeze_ms(report, WAY_ONE_WORKER);
     double frozen_with_pool = report_freeze_ms(report, WAY_POOL);
 
-    /* On a single core a pool makes nothing faster, but the freezes end all the same. */
+    /* A gain that freezes all else is none. On a single core a pool makes nothing faster, but the
+     * freezes end all the same. */
+    bool tasks_help = helps(primes / primes_in_tasks) && !report_freezes(report, WAY_ONE_WORKER);
     bool pool_helps = helps(primes / primes_in_pool) || frozen_with_pool * 10 < frozen;
     ret_verdicts[0] = (struct verdict){.work = "I/O-bound", .helps = helps(waits / waits_in_tasks)};
-    ret_verdicts[1] =
-        (struct verdict){.work = "CPU-bound", .helps = helps(primes / primes_in_tasks)};
+    ret_verdicts[1] = (struct verdict){.work = "CPU-bound", .helps = tasks_help};
     ret_verdicts[2] = (struct verdict){.work = "CPU-bound with a pool", .helps = pool_helps};
     snprintf(ret_verdicts[0].why, sizeof ret_verdicts[0].why,
              "%.2f s instead of %.2f s, %.1f times as fast: waits overlap", waits_in_tasks, waits,
