@@ -219,11 +219,12 @@ header_alone() {
             -I"$work/include" "$work/alone.cc"
 }
 
-about_docs() { echo "every public function says what it returns and since when"; }
+about_docs() { echo "public functions are documented; the pages show what the tree holds"; }
 part_docs() {
     need awk mawk
     make_ready || return
     check "every public function is documented" awk -f tests/docs.awk weft.h ./*/weft/*.h
+    check "programs and outputs on the pages are real" tests/guide/doc_check.sh
 }
 
 about_orders() { echo "every ordered atomic access names its partner or its reason"; }
@@ -264,12 +265,14 @@ about_install() { echo "installed, as a sub-project, by CMake and by pkg-config"
 part_install() {
     need_build
     need pkg-config pkg-config
+    need git git
     make_ready release weft weft_static || return
     check "cmake --install" cmake --install build/release --prefix "$work/prefix"
     check "find_package, both libraries" consumer_cmake found -DCMAKE_PREFIX_PATH="$work/prefix"
     check "add_subdirectory builds the library alone" consumer_subproject
     check "pkg-config" consumer_pkg_config
     check "pkg-config --static" consumer_pkg_config --static
+    check "the README's words, followed to the letter" tests/guide/readme_try.sh
 }
 
 consumer_cmake() {
