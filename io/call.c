@@ -11,6 +11,9 @@
 #include "core/wait.h"
 #include "core/worker.h"
 
+/* Between the functions here: try it again. No errno. */
+#define AGAIN (-5000)
+
 int weft__call_begin(struct op *op, enum fd_seat seat, struct fd_use *use)
 {
     if (!weft__current_task())
@@ -37,24 +40,30 @@ static ssize_t wait_ready(const struct op *op)
     return weft__loop_run(&ready); /* suspends: worker, errno stale */
 }
 
-/* The operation would have had to wait. Returns its result, or -EAGAIN: try it again. */
-static ssize_t go_on_when_ready(const struct op *op)
+/* A file or a disk: always ready, so there is nothing to wait for. */
+static bool is_file(const struct op *op)
 {
     struct stat stat;
 
-    if (is_transfer(op) && weft__sys_fstat(op->fd, &stat) == 0 &&
-        (S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode)))
-        return weft__loop_block(op); /* a file with O_NONBLOCK; suspends: worker, errno stale */
+    return (op->is_no_socket || op->offset >= 0) && weft__sys_fstat(op->fd, &stat) == 0 &&
+           (S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode));
+}
+
+/* The operation would have had to wait. Returns its result, or AGAIN. */
+static ssize_t go_on_when_ready(const struct op *op)
+{
+    if (is_transfer(op) && is_file(op))
+        return weft__loop_block(op); /* it has O_NONBLOCK; suspends: worker, errno stale */
 
     ssize_t ready = wait_ready(op); /* suspends: worker, errno stale */
 
     if (ready < 0)
         return ready;
-    return op->kind == OP_CONNECT ? weft__sys_socket_error(op->fd) : -EAGAIN;
+    return op->kind == OP_CONNECT ? weft__sys_socket_error(op->fd) : AGAIN;
 }
 
-/* A read gave 0: the end, or a named pipe that no writer has opened yet? Returns 0 (the end) or
- * -EAGAIN (try again); has waited in between, if the pipe was silent. */
+/* A read gave 0: the end, or a named pipe that no writer has opened yet? Returns 0 (the end), a
+ * failure, or AGAIN; has waited in between, if the pipe was silent. */
 static ssize_t go_on_at_end(const struct op *op)
 {
     struct stat stat;
@@ -66,24 +75,43 @@ static ssize_t go_on_at_end(const struct op *op)
     int ready = weft__sys_poll(op->fd, POLLIN); /* says "hung up" only if a writer has been there */
 
     if (ready != 0)
-        return ready > 0 && ready & POLLIN ? -EAGAIN : 0;
+        return ready > 0 && ready & POLLIN ? AGAIN : 0;
     ssize_t rc = wait_ready(op); /* suspends: worker, errno stale */
-    return rc < 0 ? rc : -EAGAIN;
+    return rc < 0 ? rc : AGAIN;
 }
 
-/* The operation was ended before it had an effect. Returns why, or -EAGAIN: for no reason that
+/* The operation was ended before it had an effect. Returns why, or AGAIN: for no reason that
  * concerns the caller. */
 static ssize_t why_cancelled(const struct op *op)
 {
     if (op->use && weft__fd_is_closing(op->use))
         return -EBADF;
     int rc = weft__wait_check(); /* suspends if the task is cancelled */
-    return rc < 0 ? rc : -EAGAIN;
+    return rc < 0 ? rc : AGAIN;
 }
 
 static bool needs_ready(const struct op *op, ssize_t result)
 {
-    return result == -EAGAIN || (op->kind == OP_CONNECT && result == -EINPROGRESS);
+    if (op->kind == OP_CONNECT) /* -EALREADY: the second try of one that was interrupted */
+        return result == -EINPROGRESS || result == -EALREADY;
+    return result == -EAGAIN;
+}
+
+/* Makes of the loop's answer what the caller gets, or AGAIN. May suspend. */
+static ssize_t settle(struct op *op, ssize_t result)
+{
+    if (result == -ENOTSOCK && is_transfer(op) && !op->is_no_socket) {
+        weft__fd_hint_no_socket(op->use);
+        op->is_no_socket = true;
+        return AGAIN;
+    }
+    if (needs_ready(op, result))
+        result = go_on_when_ready(op); /* suspends: worker, errno stale */
+    else if (result == 0 && op->kind == OP_READ && op->offset < 0)
+        result = go_on_at_end(op); /* may suspend: worker, errno stale */
+    if (result == -ECANCELED || result == -EINTR)
+        result = why_cancelled(op);
+    return result;
 }
 
 ssize_t weft__call_run(struct op *op)
@@ -92,19 +120,8 @@ ssize_t weft__call_run(struct op *op)
 
     do {
         result = weft__loop_run(op); /* suspends: worker, errno stale */
-        if (result == -ENOTSOCK && is_transfer(op) && !op->is_no_socket) {
-            weft__fd_hint_no_socket(op->use);
-            op->is_no_socket = true;
-            result = -EAGAIN;
-            continue;
-        }
-        if (needs_ready(op, result))
-            result = go_on_when_ready(op); /* suspends: worker, errno stale */
-        else if (result == 0 && op->kind == OP_READ && op->offset < 0)
-            result = go_on_at_end(op); /* may suspend: worker, errno stale */
-        if (result == -ECANCELED || result == -EINTR)
-            result = why_cancelled(op);
-    } while (result == -EAGAIN);
+        result = settle(op, result); /* may suspend: worker, errno stale */
+    } while (result == AGAIN);
     return result;
 }
 

@@ -24,8 +24,9 @@ extern "C" {
 #endif
 
 /**
- * Opens a file or a named pipe (close-on-exec is added). A named pipe opens at once: reading then
- * waits for the first writer; writing without a reader is -ENXIO.
+ * Opens a file, a device or a named pipe. Close-on-exec is added. A named pipe opens at once: reading
+ * then waits for the first writer; opening it to write without a reader is -ENXIO. Named pipes and
+ * character devices keep O_NONBLOCK.
  *
  * Returns: a descriptor; -ENOENT, -EACCES, -EMFILE and all else that open(2) says; -ECANCELED.
  * From:    a task (-EPERM elsewhere).

@@ -9,7 +9,9 @@
  *         weft_detach(weft_spawn_val(serve, client));
  *     }
  *
- * Read and write what comes back with weft/io.h. All sockets are close-on-exec, and TCP_NODELAY.
+ * Read and write what comes back with weft/io.h. All sockets are close-on-exec, TCP_NODELAY, and have
+ * O_NONBLOCK. A listener of your own works as well; if it is shared with other processes, it should
+ * have O_NONBLOCK too.
  */
 #ifndef WEFT_NET_H
 #define WEFT_NET_H
@@ -61,8 +63,9 @@ WEFT_API WEFT_MUST_CHECK int weft_tcp_accept(int listener, weft_address *ret_pee
  * up on a lane of their own.
  *
  * Returns: a descriptor; -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH; -ENOENT if the name has no
- *          address, -EAGAIN if the look-up failed for now (weft_why() says more); -EINVAL;
- *          -ECANCELED (no connection is left behind).
+ *          address, -EAGAIN if the look-up failed for now, -EIO if for good (weft_why() says
+ *          more); -EMFILE; -EINVAL (no host, or no port number); -ECANCELED (no connection is left
+ *          behind).
  * From:    a task (-EPERM elsewhere).
  * Owns:    close it with weft_close.
  * Waits:   yes, cancellation point.

@@ -123,6 +123,40 @@ static void a_read_that_waits_ends_when_it_is_cancelled(void **state)
     RUN_EVERYWHERE(cancel_waiting_read);
 }
 
+/* A terminal has neither the flags of a socket nor the ease of a pipe. */
+static int cancel_terminal_read(void *arg)
+{
+    int ends[2] = {-1, posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
+    struct reader reader = {.got = 0};
+
+    (void)arg;
+    EXPECT(grantpt(ends[1]), 0);
+    EXPECT(unlockpt(ends[1]), 0);
+    reader.fd = ends[0] = open(ptsname(ends[1]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    for (int i = 0; i < 4; i++) {
+        weft_future future = weft_spawn(read_one, &reader);
+        until_in_flight(ends[0], 1);
+        for (int k = 0; k < 10 * i; k++)
+            EXPECT(weft_yield(), 0);
+        EXPECT(weft_cancel(future), 0);
+        EXPECT(weft_await(future), -ECANCELED);
+        EXPECT(weft_write(ends[1], "\n", 1), 1);
+        EXPECT(read_one(&reader), 0);
+        EXPECT(reader.byte, '\n');
+    }
+    weft_future future = weft_spawn(read_one, &reader);
+    until_in_flight(ends[0], 1);
+    EXPECT(weft_close(ends[0]), 0);
+    EXPECT(weft_await(future), -EBADF);
+    EXPECT(weft_close(ends[1]), 0);
+    return 0;
+}
+
+static void a_cancelled_read_of_a_terminal_leaves_the_line_there(void **state)
+{
+    RUN_EVERYWHERE(cancel_terminal_read);
+}
+
 static int read_within_a_moment(void *arg) { return weft_timeout(weft_ms(1), read_one, arg); }
 
 static int time_out_read(void *arg)
@@ -399,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_read_of_a_connection_leaves_the_byte_there),
         cmocka_unit_test(a_cancelled_read_of_a_pipe_leaves_the_byte_there),
         cmocka_unit_test(a_read_that_waits_ends_when_it_is_cancelled),
+        cmocka_unit_test(a_cancelled_read_of_a_terminal_leaves_the_line_there),
         cmocka_unit_test(a_read_that_runs_out_of_time_has_read_nothing),
         cmocka_unit_test(a_cancelled_write_has_written_nothing),
         cmocka_unit_test(a_cancelled_accept_leaves_the_connection_in_the_queue),
