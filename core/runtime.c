@@ -21,10 +21,10 @@
 /* The one global: where the runtime is, and who is inside. */
 static struct {
     _Atomic(struct runtime *) runtime; /* (a) NULL: not started, or stopped */
-    _Atomic uint32_t inside;           /* (a) plain threads between enter and leave */
-    _Atomic uint32_t runs;             /* (a) how often it was started: 0 tells -ENXIO */
-    struct lock lock;                  /* of starting and stopping, and of starts */
-    uint32_t starts;                   /* weft_start minus weft_stop */
+    _Atomic uint32_t entering; /* (a) plain threads between the look at runtime and its count */
+    _Atomic uint32_t runs;     /* (a) how often it was started: 0 tells -ENXIO */
+    struct lock lock;          /* of starting and stopping, and of starts */
+    uint32_t starts;           /* weft_start minus weft_stop */
 } gate;
 
 /* --- the gate -------------------------------------------------------------------------------- */
@@ -53,12 +53,14 @@ int weft__runtime_enter(struct runtime **ret_runtime)
     struct runtime *runtime = own_runtime();
 
     if (!runtime) {
-        add_seq(&gate.inside, 1); /* before the look at runtime; pairs with gate_close() */
+        add_seq(&gate.entering, 1); /* before the look at runtime; pairs with gate_close() */
         runtime = load_seq(&gate.runtime);
-        if (!runtime) {
-            weft__runtime_leave(NULL);
+        if (runtime)
+            add_seq(&runtime->inside, 1); /* it lives: gate_close() waits for this thread */
+        if (sub_seq(&gate.entering, 1) == 1 && !load_seq(&gate.runtime))
+            weft__futex_wake(&gate.entering, 1);
+        if (!runtime)
             return load_seq(&gate.runs) ? -ESHUTDOWN : -ENXIO;
-        }
     }
     *ret_runtime = runtime;
     return 0;
@@ -66,20 +68,30 @@ int weft__runtime_enter(struct runtime **ret_runtime)
 
 void weft__runtime_leave(struct runtime *runtime)
 {
-    if (runtime && own_runtime())
+    _Atomic uint32_t *inside = &runtime->inside;
+
+    if (own_runtime())
         return;
-    if (sub_seq(&gate.inside, 1) == 1 && !load_seq(&gate.runtime))
-        weft__futex_wake(&gate.inside, 1);
+    /* The last one may find the runtime freed already: then the wake is for nobody. */
+    if (sub_seq(inside, 1) == 1 && load_seq(&gate.runtime) != runtime)
+        weft__futex_wake(inside, 1);
 }
 
-/* Nobody comes in any more; waits until everybody has left. */
-static void gate_close(void)
+static void until_zero(_Atomic uint32_t *count)
 {
-    uint32_t inside;
+    uint32_t left;
 
+    while ((left = load_seq(count)) > 0)
+        (void)weft__futex_wait(count, left, WEFT_NO_TIMEOUT); /* spurious: look again */
+}
+
+/* Nobody comes in any more; waits until everybody has left. Each runtime counts its own: who is
+ * stuck in one that was abandoned must not hold up the next. */
+static void gate_close(struct runtime *runtime)
+{
     store_seq(&gate.runtime, NULL);
-    while ((inside = load_seq(&gate.inside)) > 0)
-        (void)weft__futex_wait(&gate.inside, inside, WEFT_NO_TIMEOUT); /* spurious: look again */
+    until_zero(&gate.entering);
+    until_zero(&runtime->inside);
 }
 
 const weft_options *weft__runtime_options(const struct runtime *runtime)
@@ -342,7 +354,7 @@ static int runtime_stop(struct runtime *runtime)
         store_seq(&gate.runtime, NULL);
         return rc;
     }
-    gate_close();
+    gate_close(runtime);
     threads_end(runtime, runtime->worker_count);
     weft__pools_free(runtime->pools);
     weft__overflow_unwatch();

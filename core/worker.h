@@ -74,6 +74,7 @@ struct runtime {
 
     _Alignas(WEFT_LINE) struct inbox inbox; /* (a) from outside, for any worker */
     struct idle idle;                       /* (a) */
+    _Atomic uint32_t inside;                /* (a) plain threads between enter and leave */
     _Atomic uint32_t is_draining; /* (a) stopping: every task is cancelled, outside is refused */
     _Atomic uint32_t is_over;     /* (a) workers end when they find nothing to do */
     _Atomic uint32_t end_signal;  /* (a) grows with each end of a task while draining */
