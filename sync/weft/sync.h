@@ -11,7 +11,8 @@
  *
  * Every object serves tasks, pool jobs and plain threads alike: a task suspends, the others block
  * their thread. All hand over in the order of arrival. A wait that is cancelled did nothing: no
- * permit, no lock, no item was taken. Nothing here allocates, except weft_queue_init.
+ * permit, no lock, no item was taken. Only tasks are cancelled while they wait: jobs and threads wait
+ * until they get what they wait for. Nothing here allocates, except weft_queue_init.
  *
  * The objects are the caller's memory, and must outlive every call on them. But whoever has got the
  * last lock, permit, event or item that the object had to give may free it at once, even if the call
