@@ -1,6 +1,7 @@
 /*
  * tcp_test - connections: echo, many of them, by name and number, and every way not to get one.
  */
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
@@ -112,6 +113,8 @@ static int connect_by(const char *host)
     EXPECT(weft_local_address(listener, &at), 0);
     EXPECT(strcmp(at.host, "127.0.0.1"), 0);
     int client = weft_tcp_connect(host, at.port);
+    if (!EXPECT(client >= 0, true))
+        return weft_close(listener);
     int server = weft_tcp_accept(listener, &peer);
     EXPECT(weft_local_address(client, &own), 0);
     EXPECT(strcmp(peer.host, own.host), 0);
@@ -121,16 +124,36 @@ static int connect_by(const char *host)
     return weft_close(listener);
 }
 
-static int connect_by_name_and_number(void *arg)
+static int connect_by_number(void *arg)
 {
     (void)arg;
-    EXPECT(connect_by("127.0.0.1"), 0);
+    return connect_by("127.0.0.1");
+}
+
+static void a_host_is_reached_by_number(void **state) { RUN_EVERYWHERE(connect_by_number); }
+
+static int connect_by_name(void *arg)
+{
+    (void)arg;
     return connect_by("localhost");
 }
 
-static void a_host_is_reached_by_name_and_by_number(void **state)
+/* A system that was made a minute ago may lack /etc/hosts. */
+static bool knows_localhost(void)
 {
-    RUN_EVERYWHERE(connect_by_name_and_number);
+    struct addrinfo *found;
+
+    if (getaddrinfo("localhost", NULL, NULL, &found) != 0)
+        return false;
+    freeaddrinfo(found);
+    return true;
+}
+
+static void a_host_is_reached_by_name(void **state)
+{
+    if (!knows_localhost())
+        skip();
+    RUN_EVERYWHERE(connect_by_name);
 }
 
 static int listen_everywhere(void *arg)
@@ -322,7 +345,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_echo_gives_back_every_byte_on_many_connections),
-        cmocka_unit_test(a_host_is_reached_by_name_and_by_number),
+        cmocka_unit_test(a_host_is_reached_by_number),
+        cmocka_unit_test(a_host_is_reached_by_name),
         cmocka_unit_test(a_listener_for_all_takes_ipv4_and_names_it_so),
         cmocka_unit_test(a_failed_connect_names_its_reason),
         cmocka_unit_test(a_failed_listen_names_its_reason),
