@@ -12,11 +12,15 @@ need() {
 }
 
 need_header() {
+    has_header "$1" || missing_packages+=("$2")
+}
+
+has_header() {
     local folder
     for folder in /usr/include /usr/local/include /usr/include/*-linux-gnu; do
         [ -e "$folder/$1" ] && return
     done
-    missing_packages+=("$2")
+    return 1
 }
 
 need_file() {
@@ -72,6 +76,9 @@ build() {
             rm -rf "build/$preset"
             echo "weft: building build/$preset" >&2
             cmake --preset "$preset" >"build/$preset.log" 2>&1 || rc=1
+        elif is_missing "$preset" SQLite3_INCLUDE_DIR sqlite3.h ||
+            is_missing "$preset" WEFT_CMOCKA_INCLUDE cmocka.h; then
+            cmake --preset "$preset" >"build/$preset.log" 2>&1 || rc=1
         fi
         [ "$rc" -ne 0 ] ||
             cmake --build "build/$preset" --target "$@" >"build/$preset.log" 2>&1 || rc=1
@@ -86,4 +93,9 @@ build() {
 is_configured() {
     [ -e "build/$1/build.ninja" ] &&
         grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "build/$1/CMakeCache.txt"
+}
+
+# True if build/PRESET was configured before header $3, kept in variable $2, was installed.
+is_missing() {
+    grep -q "^$2:.*NOTFOUND$" "build/$1/CMakeCache.txt" && has_header "$3"
 }
