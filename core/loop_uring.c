@@ -59,15 +59,15 @@ static int new_ring(struct io_uring *ring)
 {
     int rc = fault("uring_setup");
 
-    for (unsigned entries = MOST_ENTRIES; rc == 0; entries /= 2) {
+    if (rc < 0)
+        return rc;
+    for (unsigned entries = MOST_ENTRIES;; entries /= 2) {
         struct io_uring_params params = {.flags = IORING_SETUP_R_DISABLED};
 
         rc = io_uring_queue_init_params(entries, ring, &params);
         if (rc != -ENOMEM || entries == LEAST_ENTRIES)
-            break;
-        rc = 0;
+            return rc;
     }
-    return rc;
 }
 
 /* Allows the operations that weft uses, and no others, before the ring is enabled. */
