@@ -283,10 +283,17 @@ weft_future weft_promise_new_at(const char *site, weft_promise *ret_promise)
     *ret_promise = (weft_promise){0, 0};
     if (rc < 0)
         return weft__future_failed(rc);
+    if (weft__runtime_refuses(runtime)) {
+        weft__runtime_leave(runtime);
+        return weft__future_failed(-ESHUTDOWN);
+    }
     future = weft__future_new(runtime, &weft__promise_kind, site);
     handle = future ? weft__future_handle(future) : weft__future_failed(-ENOMEM);
     if (future)
         *ret_promise = (weft_promise){handle.slot, handle.generation};
+    /* Nobody would fulfil it, and who waits for it would keep the runtime from its end. */
+    if (future && weft__runtime_is_stopping(runtime)) /* pairs with drain(): all are cancelled */
+        (void)weft__future_cancel(runtime, handle); /* stale: drain() and its owner were quicker */
     weft__runtime_leave(runtime);
     return handle;
 }

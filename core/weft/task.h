@@ -180,7 +180,8 @@ WEFT_API weft_future weft_self(void);
  * Makes a future that somebody fulfils later: any task or thread that has the promise.
  *
  * Returns: the future, to be awaited or detached like a task's; a failure travels in it (-ENOMEM,
- *          -ENXIO without a runtime) and the promise is then void.
+ *          -ENXIO without a runtime, -ESHUTDOWN) and the promise is then void. In a task or job of
+ *          a runtime that is stopping it is cancelled from the start.
  * Owns:    the promise must be set or dropped once.
  * Since:   0.1
  */
