@@ -8,7 +8,7 @@
 
 static _Atomic uint64_t fault_seed;
 static _Atomic(const char *) fault_call; /* which call fails for good */
-static _Atomic int fault_error, fault_count;
+static _Atomic int fault_error, fault_count, fault_skip;
 
 /* Every third call or so of those that may be interrupted is, or must be tried again. */
 static int interrupt(const char *call)
@@ -94,12 +94,14 @@ static void interruptions_are_never_seen(void **state)
     }
 }
 
-/* The next so many calls of one kind fail. */
+/* After so many calls of one kind that succeed, so many fail. */
 static int fail_call(const char *call)
 {
     const char *wanted = atomic_load(&fault_call);
 
     if (!wanted || strcmp(call, wanted) != 0 || atomic_load(&fault_count) <= 0)
+        return 0;
+    if (atomic_fetch_sub(&fault_skip, 1) > 0)
         return 0;
     atomic_fetch_sub(&fault_count, 1);
     return atomic_load(&fault_error);
@@ -107,6 +109,7 @@ static int fail_call(const char *call)
 
 static void fail_next(const char *call, int error)
 {
+    atomic_store(&fault_skip, 0);
     atomic_store(&fault_error, error);
     atomic_store(&fault_call, call);
     atomic_store(&fault_count, 1);
@@ -144,6 +147,33 @@ static void want_of_memory_to_wait_with_loses_nothing(void **state)
 {
     weft__sys_fault = fail_call;
     RUN_EVERYWHERE(want_memory_to_wait);
+    weft__sys_fault = NULL;
+}
+
+/* Each allocation of a read fails in its turn; whoever else asks for memory may be hit instead. */
+static int want_memory_to_read(void *arg)
+{
+    int ends[2];
+    int rc = -ENOMEM;
+
+    (void)arg;
+    wire(ends);
+    EXPECT(write(ends[1], "a", 1), 1);
+    for (int skip = 0; skip < 4 && rc == -ENOMEM; skip++) {
+        fail_next("alloc", -ENOMEM);
+        atomic_store(&fault_skip, skip);
+        rc = read_byte(&ends[0]);
+        atomic_store(&fault_count, 0);
+    }
+    EXPECT(rc, 'a');
+    close_both(ends);
+    return 0;
+}
+
+static void a_read_without_memory_has_read_nothing(void **state)
+{
+    weft__sys_fault = fail_call;
+    RUN_EVERYWHERE(want_memory_to_read);
     weft__sys_fault = NULL;
 }
 
@@ -204,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(interruptions_are_never_seen),
         cmocka_unit_test(want_of_memory_to_wait_with_loses_nothing),
+        cmocka_unit_test(a_read_without_memory_has_read_nothing),
         cmocka_unit_test(a_connect_that_fails_half_way_leaves_nothing),
         cmocka_unit_test(a_listen_that_fails_half_way_leaves_nothing),
     };
