@@ -114,11 +114,13 @@ part_tsan() {
 
 # The stress programs of a sanitizer build, with a fraction of their rounds.
 short_stress() {
-    local preset=$1 path
+    local preset=$1 path loop
     shift
-    for path in $(stress_programs "$preset"); do
-        program "${path##*/}, short" 600 env "$@" CHECK_STRESS=short CHECK_WATCHDOG=180 \
-            "${steady[@]}" "$path"
+    for loop in uring epoll; do
+        for path in $(stress_programs "$preset"); do
+            program "${path##*/}, short, $loop" 600 env "$@" WEFT_LOOP=$loop CHECK_STRESS=short \
+                CHECK_WATCHDOG=180 "${steady[@]}" "$path"
+        done
     done
 }
 
