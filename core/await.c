@@ -182,6 +182,7 @@ static void group_start(struct runtime *runtime, struct group *group, const weft
 
         if (future && own(future, group))
             continue;
+        /* relaxed: published by DONE, which own() has seen */
         int status = future ? load_relaxed(&future->status) : -(int)futures[i].generation;
         if (status < 0)
             (void)cas_seq(&group->first_failure, &none, status);
@@ -201,7 +202,7 @@ static int consume_all(struct runtime *runtime, const weft_future *futures, size
     for (size_t i = 0; i < n; i++) {
         struct future *future = future_of(runtime, futures[i]);
 
-        if (ret_statuses)
+        if (ret_statuses) /* relaxed: published by its arrival */
             ret_statuses[i] = future ? load_relaxed(&future->status) : -(int)futures[i].generation;
         if (future)
             weft__future_free(runtime, future);

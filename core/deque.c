@@ -31,7 +31,7 @@ int weft__deque_init(struct deque *deque)
         return -ENOMEM;
     store_relaxed(&deque->head, 0); /* relaxed: nobody else knows the deque yet */
     store_relaxed(&deque->tail, 0);
-    store_relaxed(&deque->array, array);
+    store_relaxed(&deque->array, array); /* relaxed: as above */
     return 0;
 }
 
@@ -45,7 +45,7 @@ void weft__deque_destroy(struct deque *deque)
         weft__sys_free(array);
         array = older;
     }
-    store_relaxed(&deque->array, NULL);
+    store_relaxed(&deque->array, NULL); /* relaxed: as above */
 }
 
 /* Doubles the array. The old one stays as it is for thieves that still read it: I4. */

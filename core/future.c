@@ -43,9 +43,9 @@ void weft__future_discard(struct runtime *runtime, struct future *future)
 
 weft_future weft__future_handle(const struct future *future)
 {
+    /* relaxed: the generation does not change while it is in use */
     uint64_t state = load_relaxed(&((struct future *)(uintptr_t)future)->state);
 
-    /* relaxed: the generation does not change while it is in use */
     return (weft_future){.slot = future->slot, .generation = future_generation(state)};
 }
 
@@ -80,11 +80,12 @@ void weft__future_report_stale(struct runtime *runtime, weft_future handle)
     bool is_same = future_generation(state) == handle.generation;
     bool is_next = future_generation(state) == handle.generation + 1 && !(state & FUTURE_LIVE);
 
-    if (is_same || is_next)
+    if (is_same || is_next) /* relaxed: only for people */
         weft__report(runtime,
                      "the future of %s %s was used after it had been consumed: await, "
                      "gather or detach it once",
-                     load_relaxed(&future->kind)->name, future_site(future));
+                     load_relaxed(&future->kind)->name,
+                     future_site(future)); /* relaxed: as above */
     else
         weft__report(runtime, "a future was used long after it had been consumed: await, gather or "
                               "detach it once");
@@ -152,7 +153,11 @@ int weft_cancel(weft_future handle)
 
     if (rc < 0)
         return handle.slot ? -ESTALE : rc; /* with the runtime all its futures ended */
-    rc = weft__future_cancel(runtime, handle);
+    struct future *future;
+    uint64_t state;
+    rc = weft__future_find(runtime, handle, &future, &state);
+    if (rc == 0)
+        rc = state & FUTURE_DETACHED ? -ESTALE : weft__future_cancel(runtime, handle);
     weft__runtime_leave(runtime);
     return rc;
 }
@@ -190,29 +195,41 @@ int weft_detach(weft_future handle)
     return rc;
 }
 
-/* Puts a watcher into the list, unless the future has ended. */
-static int watch(struct future *future, uint32_t generation, struct waiter *waiter)
+/* What a look at the future gives at once. Returns false if it goes on: then WATCHED is set. */
+static bool look(struct future *future, uint32_t generation, int *ret_status)
 {
-    int status = 0;
-
-    lock_acquire(&future->lock);
     uint64_t state = load_seq(&future->state);
-    do {
-        if (future_generation(state) != generation)
-            status = -ESTALE;
-        else if (state & FUTURE_DONE)
-            status = load_relaxed(&future->status); /* published by DONE */
-        if (future_generation(state) != generation || state & FUTURE_DONE) {
-            lock_release(&future->lock);
-            /* The status is this generation's only if nobody has freed the slot meanwhile. */
-            bool fresh = future_generation(load_seq(&future->state)) == generation;
 
-            return fresh ? status : -ESTALE;
+    *ret_status = -ESTALE;
+    do {
+        if (future_generation(state) != generation || state & FUTURE_DETACHED)
+            return true;
+        if (state & FUTURE_DONE) {
+            int status = load_relaxed(&future->status); /* published by DONE */
+
+            /* It is this generation's only if nobody has freed the slot meanwhile. */
+            if (future_generation(load_seq(&future->state)) == generation)
+                *ret_status = status;
+            return true;
         }
     } while (!cas_seq(&future->state, &state, state | FUTURE_WATCHED));
-    weft__wait_begin(waiter);
-    list_push_last(&future->watchers, &waiter->link);
+    return false;
+}
+
+/* Waits for the end of the future in its list of watchers. */
+static int watch(struct future *future, uint32_t generation, struct waiter *waiter)
+{
+    int status;
+
+    lock_acquire(&future->lock);
+    bool is_known = look(future, generation, &status);
+    if (!is_known) {
+        weft__wait_begin(waiter);
+        list_push_last(&future->watchers, &waiter->link);
+    }
     lock_release(&future->lock);
+    if (is_known)
+        return status;
     int rc = weft__wait_commit(waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
     lock_acquire(&future->lock);
     if (waiter->linked)

@@ -10,8 +10,8 @@ void weft__lock_slow(struct lock *lock)
     for (int spin = 0; spin < TUNE_LOCK_SPINS; spin++) {
         uint32_t expected = 0;
 
-        if (load_relaxed(&lock->state) == 0 &&
-            cas_seq(&lock->state, &expected, 1)) /* relaxed: the CAS decides */
+        /* relaxed: the swap decides */
+        if (load_relaxed(&lock->state) == 0 && cas_seq(&lock->state, &expected, 1))
             return;
         spin_pause();
     }

@@ -424,6 +424,7 @@ int weft_info(weft_info_data *ret_info)
     for (uint32_t i = 0; i < runtime->worker_count; i++) {
         struct worker *worker = &runtime->workers[i];
 
+        /* relaxed: statistics */
         ret_info->tasks_live += load_relaxed(&worker->spawned) - load_relaxed(&worker->ended);
         if (worker->loop.ops->kind != ret_info->loop) {
             ret_info->loop = WEFT_LOOP_AUTO;

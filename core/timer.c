@@ -59,8 +59,8 @@ static void sift_down(struct timers *timers, uint32_t place, struct timer_entry 
 
 static void publish_first_locked(struct timers *timers)
 {
-    store_relaxed(&timers->first, timers->count ? timers->entries[0].deadline : INT64_MAX);
     /* relaxed: the worker itself reads it; others only make it later, which wakes it too early */
+    store_relaxed(&timers->first, timers->count ? timers->entries[0].deadline : INT64_MAX);
 }
 
 static void remove_locked(struct timers *timers, uint32_t place)
