@@ -136,7 +136,9 @@ weft_future weft__job_offer(struct weft_pool *pool, enum job_manner manner,
     rc = weft__runtime_enter(&runtime);
     if (rc < 0)
         return refuse(options, arg, rc);
-    rc = offer(pool, manner, options, fn, arg, &handle); /* suspends: worker, errno stale */
+    rc = -ESHUTDOWN; /* the runtime whose pool it was has stopped */
+    if (weft__pools_have(runtime, pool))
+        rc = offer(pool, manner, options, fn, arg, &handle); /* suspends: worker, errno stale */
     if (rc < 0)
         handle = refuse(options, arg, rc);
     weft__runtime_leave(runtime);

@@ -81,6 +81,16 @@ const char *weft__pools_class(const struct pools *pools)
 
 int weft__pools_threads(const struct pools *pools) { return (int)pools->all[POOL_CPU].shape.limit; }
 
+bool weft__pools_have(struct runtime *runtime, const struct weft_pool *pool)
+{
+    const struct pools *pools = weft__runtime_pools(runtime);
+
+    for (int i = 0; i < POOLS; i++)
+        if (pool == &pools->all[i])
+            return true;
+    return false;
+}
+
 /* A pool of the runtime that the caller is in; NULL if none runs. */
 static struct weft_pool *pool_at(int index)
 {

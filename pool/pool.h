@@ -65,6 +65,10 @@ struct weft_pool {
     _Atomic uint32_t closed;                   /* (a) no new jobs; those that run are cancelled */
 };
 
+/* Whether it is a pool of this runtime: a thread may come with one of an earlier runtime, whose
+ * memory is gone, so nothing but the address is looked at. */
+bool weft__pools_have(struct runtime *runtime, const struct weft_pool *pool);
+
 /* Sets up a pool in zeroed memory; no thread starts yet. */
 void weft__pool_init(struct weft_pool *pool, struct runtime *runtime,
                      const struct pool_shape *shape);
