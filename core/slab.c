@@ -116,23 +116,22 @@ static void give_batch_locked(struct slab *slab, struct slot_batch *batch)
     *batch = (struct slot_batch){0};
 }
 
+/* One slot for a thread without a cache. What workers have given back comes before new ones: a
+ * thread that only spawns, tasks that workers free, would else use up all memory. */
 static struct future *take_shared(struct slab *slab)
 {
     lock_acquire(&slab->lock);
+    if (!slab->odd.first && slab->batches) {
+        slab->odd = (struct slot_batch){.first = slab->batches, .count = TUNE_SLOT_BATCH};
+        slab->batches = (struct future *)(void *)slab->odd.first->watchers.first;
+    }
     struct future *future = batch_pop(&slab->odd);
-
     if (!future) {
         struct slot_batch fresh = fresh_locked(slab, 1);
 
         future = fresh.first;
     }
     lock_release(&slab->lock);
-    if (future)
-        return future;
-    struct slot_batch batch = take_batch(slab); /* no memory for new ones, but perhaps free ones */
-    future = batch_pop(&batch);
-    while (batch.first)
-        weft__slab_give(slab, NULL, batch_pop(&batch));
     return future;
 }
 
