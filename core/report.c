@@ -1,6 +1,7 @@
 /*
  * report - sentences for people: why a call failed, what was forgotten; and small public facts.
  */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +55,7 @@ weft_time weft_now(void) { return weft__sys_now(); }
 
 const char *weft_strerror(int status)
 {
-    const char *words = status < 0 ? strerrordesc_np(-status) : "success";
+    const char *words = status >= 0 ? "success" : strerrordesc_np(status > INT_MIN ? -status : -1);
 
     return words ? words : "unknown error";
 }
