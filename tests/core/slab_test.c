@@ -122,6 +122,21 @@ static void no_slot_is_handed_out_twice(void **state)
     assert_true(used <= most + CACHES * 2 * TUNE_SLOT_BATCH + TUNE_SLOT_BATCH);
 }
 
+/* As when a thread spawns detached tasks, which workers free. */
+static void slots_given_back_by_a_worker_serve_a_thread_without_a_cache(void **state)
+{
+    struct slab *slab = fresh_slab(1);
+    struct slot_cache cache = {0};
+
+    (void)state;
+    for (int i = 0; i < 50000; i++)
+        weft__slab_give(slab, &cache, weft__slab_take(slab, NULL));
+    uint32_t used = weft__slab_used(slab);
+    slab_end(slab);
+
+    assert_true(used <= 4 * TUNE_SLOT_BATCH);
+}
+
 static int no_mmap(const char *call) { return strcmp(call, "mmap") == 0 ? -ENOMEM : 0; }
 
 static void without_memory_there_is_no_slot_but_a_free_one_serves(void **state)
@@ -152,6 +167,7 @@ int main(void)
         cmocka_unit_test(a_generation_that_wraps_skips_zero),
         cmocka_unit_test(numbers_that_never_were_give_nothing),
         cmocka_unit_test(no_slot_is_handed_out_twice),
+        cmocka_unit_test(slots_given_back_by_a_worker_serve_a_thread_without_a_cache),
         cmocka_unit_test(without_memory_there_is_no_slot_but_a_free_one_serves),
     };
 
