@@ -52,9 +52,18 @@ about_unit() { echo "every test program, optimised, both event loops"; }
 part_unit() {
     need_build
     both_loops release 300
+    check "every *_test.c is in tests/CMakeLists.txt" all_listed
 }
 
-about_small() { echo "the same with tiny queues and caches and weft's own assertions"; }
+all_listed() {
+    local source bad=0
+    for source in $(find tests -name '*_test.c'); do
+        grep -qE "^ +${source:6:-2}\)?\$" tests/CMakeLists.txt || { echo "$source is not" && bad=1; }
+    done
+    return "$bad"
+}
+
+about_small() { echo "the same with tiny queues and caches"; }
 part_small() {
     need_build
     both_loops small 300
