@@ -28,10 +28,10 @@
 #define NAPS_MOST   100000
 #define NAP_NS      INT64_C(1000000)
 #define JOB_STEPS   400000 /* about half a millisecond of computing */
-#define OTHERS_MOST 0.04
+#define OTHERS_MOST 0.05
 #define TRIES       40
-#define LOOKS       2000 /* for a quiet machine, before each round */
-#define LOOK_US     300000
+#define LOOKS       6000 /* for a quiet machine, before each round */
+#define LOOK_US     100000
 
 struct figures {
     double median_us, p99_us, max_us;
