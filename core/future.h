@@ -43,6 +43,7 @@ enum future_flag {
 };
 
 struct future;
+struct loop;
 struct runtime;
 
 /* What differs between tasks, jobs and promises. */
@@ -62,8 +63,11 @@ struct future {
     struct lock lock;
     _Atomic int status; /* written before DONE */
     uint32_t slot;      /* (i) for ever */
-    struct sleeper
-        sleeper; /* a task's; here, so that its word stays one whatever lives in the slot */
+    /* A task's; here, since a cancel that comes late reads them whatever lives in the slot by then. */
+    _Atomic uint32_t shields; /* (w+) open shields of its own: weft_cancel does not reach in */
+    _Atomic uint64_t op_key;  /* (w+) the operation it waits for; 0: none */
+    _Atomic(struct loop *) op_loop; /* (w+) where that operation is in flight */
+    struct sleeper sleeper;         /* its word only grows */
 };
 
 /* The size of a slot: task, job and promise all fit (asserted where they are defined). */

@@ -91,7 +91,7 @@ bool weft__task_is_cancelled(struct task *task)
     if (scope && load_seq(&scope->cancelled))
         return true;
     /* relaxed: own field */
-    return load_relaxed(&task->shields) == 0 && future_is_cancelled(&task->future);
+    return load_relaxed(&task->future.shields) == 0 && future_is_cancelled(&task->future);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -109,7 +109,8 @@ static void enter(struct scope *scope, struct task *task)
             store_relaxed(&scope->cancelled, 1); /* relaxed: nobody waits in it yet */
     }
     if (scope->is_shield)
-        store_seq(&task->shields, load_relaxed(&task->shields) + 1); /* own field; see task.c */
+        store_seq(&task->future.shields,
+                  load_relaxed(&task->future.shields) + 1); /* own field; see task.c */
     store_relaxed(&task->scope, scope); /* relaxed: read by others under the lock */
     lock_release(scope->tree);
 }
@@ -120,7 +121,8 @@ static void leave(struct scope *scope, struct task *task)
     if (scope->parent)
         list_remove(&scope->parent->children, &scope->in_parent);
     if (scope->is_shield)
-        store_seq(&task->shields, load_relaxed(&task->shields) - 1); /* own field; see task.c */
+        store_seq(&task->future.shields,
+                  load_relaxed(&task->future.shields) - 1); /* own field; see task.c */
     store_relaxed(&task->scope, scope->parent); /* relaxed: read by others under the lock */
     lock_release(scope->tree);
 }

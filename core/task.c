@@ -19,13 +19,12 @@
  * a later user of the slot: word first, then generation and shields, then the swap on that word. */
 static void task_cancel(struct future *future, uint32_t generation)
 {
-    struct task *task = (struct task *)(void *)future;
     uint64_t word = load_seq(&future->sleeper.word);
     uint64_t state = load_seq(&future->state);
 
     if (future_generation(state) == generation && state & FUTURE_CANCEL &&
-        load_seq(&task->shields) == 0)
-        weft__wait_interrupt_word(task, word);
+        load_seq(&future->shields) == 0)
+        weft__wait_interrupt_word(future, word);
 }
 
 const struct future_kind weft__task_kind = {.name = "task", .cancel = task_cancel};

@@ -33,9 +33,6 @@ struct task {
     struct scope *home;            /* (i) the scope that owns it; NULL: its handle does */
     struct link home_link;         /* in home's list; under the tree's lock */
     _Atomic(struct scope *) scope; /* (w+) innermost open scope; changed under the tree's lock */
-    _Atomic uint32_t shields;      /* (w+) open shields of its own: weft_cancel does not reach in */
-    _Atomic uint64_t op_key;       /* (w+) the operation it waits for; 0: none */
-    _Atomic(struct loop *) op_loop; /* (w+) where that operation is in flight */
 
     _Alignas(16) unsigned char val[WEFT_VAL_BYTES];
 };

@@ -123,8 +123,8 @@ void weft__wait_set_op(struct loop *loop, uint64_t key)
 {
     struct task *task = weft__current_task();
 
-    store_seq(&task->op_loop, loop);
-    store_seq(&task->op_key, key);
+    store_seq(&task->future.op_loop, loop);
+    store_seq(&task->future.op_key, key);
 }
 
 /* On the worker's side of the switch: the context is saved, so from here on the waker resumes it. */
@@ -179,23 +179,25 @@ int weft__wait_commit(struct waiter *waiter, enum wait_kind kind)
     return reason_in(word) == REASON_CANCEL ? -ECANCELED : (int)reason_in(word);
 }
 
-void weft__wait_interrupt_word(struct task *task, uint64_t word)
+void weft__wait_interrupt_word(struct future *future, uint64_t word)
 {
     if (!is_waiting(word))
         return;
     if (word & FLAG_OP) {
-        struct loop *loop = load_seq(&task->op_loop);
-        uint64_t key = load_seq(&task->op_key);
+        struct loop *loop = load_seq(&future->op_loop);
+        uint64_t key = load_seq(&future->op_key);
+        uint64_t now = load_seq(&future->sleeper.word);
 
-        /* The same wait still, so the key is its operation's and not a later one's. */
-        if (seq_in(load_seq(&task->future.sleeper.word)) == seq_in(word))
+        /* The same wait still, so loop and key are its operation's and not a later one's, nor those
+         * of a later user of the slot. */
+        if (seq_in(now) == seq_in(word) && is_waiting(now))
             loop->ops->cancel(loop, key);
         return;
     }
     while (word & FLAG_CANCEL) {
-        if (wake_from(&task->future.sleeper, word, REASON_CANCEL))
+        if (wake_from(&future->sleeper, word, REASON_CANCEL))
             return;
-        uint64_t now = load_seq(&task->future.sleeper.word);
+        uint64_t now = load_seq(&future->sleeper.word);
 
         if (seq_in(now) != seq_in(word) || !is_waiting(now))
             return;
@@ -205,5 +207,5 @@ void weft__wait_interrupt_word(struct task *task, uint64_t word)
 
 void weft__wait_interrupt(struct task *task)
 {
-    weft__wait_interrupt_word(task, load_seq(&task->future.sleeper.word));
+    weft__wait_interrupt_word(&task->future, load_seq(&task->future.sleeper.word));
 }

@@ -35,6 +35,7 @@
 #include "core/atomic.h"
 #include "core/list.h"
 
+struct future;
 struct task;
 
 struct sleeper {
@@ -104,7 +105,8 @@ bool weft__wake_sleeper(struct sleeper *sleeper, uint32_t seq, unsigned reason);
  * the task is cancelled (see core/scope.h); a wait begun later looks for itself. */
 void weft__wait_interrupt(struct task *task);
 
-/* The same for the wait that the word, read earlier, stands for; a later wait is left alone. */
-void weft__wait_interrupt_word(struct task *task, uint64_t word);
+/* The same for the wait that the word, read earlier, stands for; a later wait, or a later user of the
+ * slot, is left alone. */
+void weft__wait_interrupt_word(struct future *future, uint64_t word);
 
 #endif
