@@ -69,6 +69,12 @@ part_small() {
     both_loops small 300
 }
 
+about_ucontext() { echo "the same with the context switch for other processors"; }
+part_ucontext() {
+    need_build
+    both_loops ucontext 300
+}
+
 about_denied() { echo "the same where io_uring is refused, with EPERM and with ENOSYS"; }
 part_denied() {
     local error path
