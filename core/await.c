@@ -215,11 +215,8 @@ int weft_gather_n(const weft_future *futures, size_t n, int *ret_statuses)
     struct runtime *runtime;
     int rc = weft__runtime_enter(&runtime);
 
-    if (rc < 0 && n && is_failed_spawn(futures[0]))
-        return -(int)futures[0]
-                    .generation; /* known without a runtime, and why there is no future */
     if (rc < 0)
-        return n && futures[0].slot ? -ESTALE : rc;
+        return n ? weft__future_outside(futures[0], rc) : rc;
     rc = claim_all(runtime, futures, n);
     if (rc == 0)
         rc = consume_all(runtime, futures, n, ret_statuses);

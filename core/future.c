@@ -57,6 +57,13 @@ weft_future weft__future_failed(int error)
     return (weft_future){.slot = 0, .generation = (uint32_t)-error};
 }
 
+int weft__future_outside(weft_future handle, int error)
+{
+    if (handle.slot)
+        return -ESTALE; /* with the runtime all its futures ended */
+    return handle.generation ? -(int)handle.generation : error;
+}
+
 int weft__future_find(struct runtime *runtime, weft_future handle, struct future **ret_future,
                       uint64_t *ret_state)
 {
@@ -155,7 +162,7 @@ int weft_cancel(weft_future handle)
     int rc = weft__runtime_enter(&runtime);
 
     if (rc < 0)
-        return handle.slot ? -ESTALE : rc; /* with the runtime all its futures ended */
+        return weft__future_outside(handle, rc);
     struct future *future;
     uint64_t state;
     rc = weft__future_find(runtime, handle, &future, &state);
@@ -190,7 +197,7 @@ int weft_detach(weft_future handle)
     int rc = weft__runtime_enter(&runtime);
 
     if (rc < 0)
-        return handle.slot ? -ESTALE : rc;
+        return weft__future_outside(handle, rc);
     rc = detach(runtime, handle);
     if (rc == -ESTALE)
         weft__future_report_stale(runtime, handle);
@@ -252,7 +259,7 @@ int weft_wait(weft_future handle)
         return rc;
     rc = weft__runtime_enter(&runtime);
     if (rc < 0)
-        return handle.slot ? -ESTALE : rc;
+        return weft__future_outside(handle, rc);
     rc = weft__future_find(runtime, handle, &future, &state);
     if (rc == 0) {
         struct waiter waiter;

@@ -94,6 +94,10 @@ void weft__future_complete(struct runtime *runtime, struct future *future, int s
 int weft__future_find(struct runtime *runtime, weft_future handle, struct future **ret_future,
                       uint64_t *ret_state);
 
+/* What a handle answers where no runtime is, with the error that says so: the error of the failed
+ * spawn that it carries comes first, since it tells why there is nothing. */
+int weft__future_outside(weft_future handle, int error);
+
 /* Frees the slot of a future that is DONE, or that nobody knows. */
 void weft__future_free(struct runtime *runtime, struct future *future);
 
