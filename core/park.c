@@ -140,12 +140,20 @@ static int64_t time_to_first_timer(struct worker *worker)
     return left > 0 ? left : 0;
 }
 
+/* Whether the last look before sleep must take in the others' deques. Not while somebody searches:
+ * that one looks itself when it parks, or wakes us, who are announced, when it has found something. */
+static bool must_look_everywhere(struct worker *worker, bool was_searching)
+{
+    return was_searching || searching_in(load_seq(&worker->runtime->idle.counts)) == 0; /* E2 */
+}
+
 void weft__park(struct worker *worker)
 {
     bool was_searching = worker->is_searching;
 
     park_begin(worker);
-    if (weft__worker_sees_work(worker, was_searching) || !park_commit(worker)) {
+    if (weft__worker_sees_work(worker, must_look_everywhere(worker, was_searching)) ||
+        !park_commit(worker)) {
         park_end(worker);
         return;
     }

@@ -102,9 +102,8 @@ void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *
 /* Lets the other ready tasks run once. From a task. Suspends. */
 void weft__yield(void);
 
-/* Whether there is a task for this worker: the last look before sleep. A worker that was searching
- * looks `everywhere`, since others relied on it and did not wake anybody; one that was not allowed to
- * search leaves the others' deques to those who do. */
+/* Whether there is a task for this worker: the last look before sleep. `everywhere`: in the others'
+ * deques, too; else they are left to those who search (park.c tells when). */
 bool weft__worker_sees_work(struct worker *worker, bool everywhere);
 
 /* overflow.c: names the task whose stack overflows before the process dies. */
