@@ -1,11 +1,12 @@
 /*
  * runtime - starting, running, stopping; and the gate for plain threads.
  *
- * Stopping, step by step: (1) is_draining: plain threads bring no new work; (2) every future that has
- * not ended is cancelled, and what nobody awaited is reported; (3) wait until all tasks have ended,
- * then the pools, for the shutdown time; (4) the gate closes, and empties; (5) is_over: the workers
- * find nothing and end; (6) everything is freed. If (3) takes too long, nothing is freed: what goes
- * on is reported and abandoned, with the threads and memory it uses.
+ * Stopping, step by step: (1) is_draining: plain threads bring no new work; (2) every future that
+ * has not ended is cancelled, and what nobody awaited is reported; (3) wait until all tasks have
+ * ended, then the pools, then the tasks that jobs have spawned meanwhile, for the shutdown time;
+ * (4) the gate closes, and empties; (5) is_over: the workers find nothing and end; (6) everything
+ * is freed. If (3) takes too long, nothing is freed: what goes on is reported and abandoned, with
+ * the threads and memory it uses.
  */
 #include "core/runtime.h"
 
@@ -320,6 +321,24 @@ static uint32_t count_live(struct runtime *runtime, bool say)
     return live;
 }
 
+/* Waits while draining. A count of none is true only if no task has started meanwhile: a task could
+ * spawn one into a slot that had been passed, and end before its own was looked at. */
+static int until_tasks_ended(struct runtime *runtime, int64_t deadline)
+{
+    for (;;) {
+        uint32_t signal = load_seq(&runtime->drain_signal); /* before the count */
+        int64_t left = deadline - weft__sys_now();
+
+        if (count_live(runtime, false) == 0 && load_seq(&runtime->drain_signal) == signal)
+            return 0;
+        if (left <= 0) {
+            (void)count_live(runtime, true);
+            return -ETIMEDOUT;
+        }
+        (void)weft__futex_wait(&runtime->drain_signal, signal, left); /* time-out: seen above */
+    }
+}
+
 static int drain(struct runtime *runtime, int64_t deadline)
 {
     uint32_t used;
@@ -328,18 +347,7 @@ static int drain(struct runtime *runtime, int64_t deadline)
     used = weft__slab_used(&runtime->slab);
     for (uint32_t slot = 1; slot <= used; slot++)
         cancel_leftover(runtime, weft__slab_at(&runtime->slab, slot));
-    for (;;) {
-        uint32_t signal = load_seq(&runtime->end_signal); /* before the count */
-        int64_t left = deadline - weft__sys_now();
-
-        if (count_live(runtime, false) == 0)
-            return 0;
-        if (left <= 0) {
-            (void)count_live(runtime, true);
-            return -ETIMEDOUT;
-        }
-        (void)weft__futex_wait(&runtime->end_signal, signal, left); /* time-out: seen above */
-    }
+    return until_tasks_ended(runtime, deadline);
 }
 
 static int runtime_stop(struct runtime *runtime)
@@ -350,6 +358,8 @@ static int runtime_stop(struct runtime *runtime)
 
     if (rc == 0)
         rc = pools_rc;
+    if (rc == 0)
+        rc = until_tasks_ended(runtime, deadline); /* those that the last jobs have spawned */
     if (rc < 0) { /* somebody still runs in it: it is left as it is */
         store_seq(&gate.runtime, NULL);
         return rc;

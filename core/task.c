@@ -67,15 +67,28 @@ static void count_spawn(struct runtime *runtime)
         add_relaxed(&runtime->outside_spawned, 1); /* relaxed: a statistic */
 }
 
+/* A task has started or ended: drain() counts anew. */
+static void tell_drain(struct runtime *runtime)
+{
+    if (!load_seq(&runtime->is_draining)) /* pairs with drain(): it says so, then counts */
+        return;
+    add_seq(&runtime->drain_signal, 1);
+    weft__futex_wake(&runtime->drain_signal, 1);
+}
+
 static int start(struct runtime *runtime, struct scope *home, struct task *task,
                  weft_future *ret_handle)
 {
     int rc = home ? weft__scope_adopt(home, task) : 0;
 
-    if (rc < 0) {
+    /* Once more, now that drain() can see the task: the first look may have come before it. */
+    if (rc == 0 && weft__runtime_refuses(runtime))
+        rc = -ESHUTDOWN;
+    if (rc < 0)
         weft__future_discard(runtime, &task->future);
+    tell_drain(runtime); /* while the spawner is still live: see until_tasks_ended() */
+    if (rc < 0)
         return rc;
-    }
     if (home)
         or_seq(&task->future.state, FUTURE_SCOPED);
     *ret_handle = weft__future_handle(&task->future); /* the task may end at once after this */
@@ -167,10 +180,7 @@ void weft__task_end(struct runtime *runtime, struct task *task, int status)
         weft__scope_task_ended(runtime, task, status);
     else
         weft__future_complete(runtime, &task->future, status);
-    if (load_seq(&runtime->is_draining)) { /* pairs with drain(): it counts, then sleeps */
-        add_seq(&runtime->end_signal, 1);
-        weft__futex_wake(&runtime->end_signal, 1);
-    }
+    tell_drain(runtime);
 }
 
 /* On the worker's stack: the task's own is free from here on. */

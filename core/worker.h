@@ -75,9 +75,9 @@ struct runtime {
     _Alignas(WEFT_LINE) struct inbox inbox; /* (a) from outside, for any worker */
     struct idle idle;                       /* (a) */
     _Atomic uint32_t inside;                /* (a) plain threads between enter and leave */
-    _Atomic uint32_t is_draining; /* (a) stopping: every task is cancelled, outside is refused */
-    _Atomic uint32_t is_over;     /* (a) workers end when they find nothing to do */
-    _Atomic uint32_t end_signal;  /* (a) grows with each end of a task while draining */
+    _Atomic uint32_t is_draining;  /* (a) stopping: every task is cancelled, outside is refused */
+    _Atomic uint32_t is_over;      /* (a) workers end when they find nothing to do */
+    _Atomic uint32_t drain_signal; /* (a) grows with each start and end of a task while draining */
     _Atomic uint64_t outside_spawned; /* (a) tasks spawned by threads that carry no worker */
 };
 
