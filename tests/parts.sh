@@ -19,6 +19,9 @@ need_clang() {
     need_file "/usr/lib/llvm-19/lib/clang/19/lib/*/libclang_rt.tsan*.a" libclang-rt-19-dev
 }
 
+# Its reports name lines only with this.
+symbolizer=/usr/lib/llvm-19/bin/llvm-symbolizer
+
 # Installs what is missing and builds: make_ready [PRESET TARGET...]. A failure of it is one test's.
 make_ready() {
     local start
@@ -122,9 +125,11 @@ part_asan() {
 
 about_tsan() { echo "the same under the thread sanitizer, with migration"; }
 part_tsan() {
+    local options=history_size=4:external_symbolizer_path=$symbolizer
     need_clang
-    both_loops tsan 600 WEFT_DEBUG=migrate CHECK_WATCHDOG=180 TSAN_OPTIONS=history_size=4
-    short_stress tsan TSAN_OPTIONS=history_size=4
+    need_file "$symbolizer" llvm-19
+    both_loops tsan 600 WEFT_DEBUG=migrate CHECK_WATCHDOG=180 TSAN_OPTIONS="$options"
+    short_stress tsan TSAN_OPTIONS="$options"
 }
 
 # The stress programs of a sanitizer build, with a fraction of their rounds.
