@@ -19,7 +19,7 @@ static inline int stress_rounds(int full)
 
     if (effort == NULL || strcmp(effort, "short") != 0)
         return full;
-    return full >= 20 ? full / 20 : 1;
+    return (full + 19) / 20;
 }
 
 /* Lets the others run: tasks on this worker, or threads on this core. */
