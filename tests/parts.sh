@@ -193,7 +193,7 @@ about_contrast() { echo "examples/run with waits of a tenth, both loops, the fig
 part_contrast() {
     local loop
     need_build
-    need python3 python3-minimal
+    python3 -c 'import json' 2>/dev/null || missing_packages+=(python3)
     make_ready || return
     for loop in uring epoll; do
         check "contrast, $loop" contrast_figures "$loop"
