@@ -210,6 +210,14 @@ static int consume_all(struct runtime *runtime, const weft_future *futures, size
     return load_seq(&group.first_failure);
 }
 
+int weft__gather(struct runtime *runtime, const weft_future *futures, size_t n, int *ret_statuses)
+{
+    int rc = claim_all(runtime, futures, n);
+
+    /* suspends: worker, errno stale */
+    return rc < 0 ? rc : consume_all(runtime, futures, n, ret_statuses);
+}
+
 int weft_gather_n(const weft_future *futures, size_t n, int *ret_statuses)
 {
     struct runtime *runtime;
@@ -217,9 +225,7 @@ int weft_gather_n(const weft_future *futures, size_t n, int *ret_statuses)
 
     if (rc < 0)
         return n ? weft__future_outside(futures[0], rc) : rc;
-    rc = claim_all(runtime, futures, n);
-    if (rc == 0)
-        rc = consume_all(runtime, futures, n, ret_statuses);
+    rc = weft__gather(runtime, futures, n, ret_statuses); /* suspends: worker, errno stale */
     weft__runtime_leave(runtime);
     return rc;
 }

@@ -104,6 +104,9 @@ void weft__future_free(struct runtime *runtime, struct future *future);
 /* Asks for its end: sets CANCEL and calls the kind's hook. Returns 0, -ESTALE. */
 int weft__future_cancel(struct runtime *runtime, weft_future handle);
 
+/* weft_gather_n inside the gate. In await.c. */
+int weft__gather(struct runtime *runtime, const weft_future *futures, size_t n, int *ret_statuses);
+
 /* Tells a group of awaited futures that one of them has ended. In await.c. */
 void weft__group_arrive(struct group *group, int status);
 

@@ -390,9 +390,20 @@ int weft_stop(void)
 
 /* --- running --------------------------------------------------------------------------------- */
 
+/* Passes the gate once for both steps: a stop by another thread in between would end the task, and
+ * take its status along. */
 static int call(const char *site, weft_fn fn, void *arg)
 {
-    return weft_await(weft_spawn_at(site, fn, arg)); /* a task suspends: worker, errno stale */
+    struct runtime *runtime;
+    int status;
+    int rc = weft__runtime_enter(&runtime);
+
+    if (rc < 0)
+        return rc;
+    weft_future task = weft__task_spawn(runtime, NULL, &(weft_task_options){.site = site}, fn, arg);
+    rc = weft__gather(runtime, &task, 1, &status); /* a task suspends: worker, errno stale */
+    weft__runtime_leave(runtime);
+    return rc < 0 ? rc : status;
 }
 
 int weft_call(weft_fn fn, void *arg) { return call("the function given to weft_call", fn, arg); }
