@@ -226,10 +226,93 @@ static void whatever_a_task_waits_for_it_ends_once_and_nothing_is_lost(void **st
     }
 }
 
+/* --- a cancel in the very moment in which a wait begins ------------------------------------------ */
+
+struct moment {
+    _Atomic uint64_t victim; /* handle of who is about to wait; 0: nobody */
+    _Atomic bool over;
+    weft_sem never;
+    weft_event event;
+    uint64_t seed;
+    int rounds, wrong;
+};
+
+/* Spins, so as to be there within nanoseconds; then waits a random little while. */
+static void *cancels_at_once(void *arg)
+{
+    struct moment *moment = arg;
+    uint64_t seed = (uintptr_t)&seed;
+
+    for (int idle = 0; !atomic_load(&moment->over);) {
+        uint64_t handle = atomic_exchange(&moment->victim, 0);
+
+        if (handle) {
+            for (volatile uint64_t i = check_random(&seed) % 256; i > 0;)
+                i = i - 1;
+            (void)weft_cancel((weft_future){(uint32_t)(handle >> 32), (uint32_t)handle});
+            idle = 0;
+        } else if (++idle > 5000) {
+            (void)sched_yield(); /* always 0 on Linux */
+        }
+    }
+    return NULL;
+}
+
+static int waits_for_its_cancel(void *arg)
+{
+    struct moment *moment = arg;
+
+    atomic_store(&moment->victim, packed(weft_self()));
+    switch (check_random(&moment->seed) % 4) {
+    case 0: return weft_sleep(WEFT_FOREVER);
+    case 1: return weft_sem_acquire(&moment->never);
+    case 2: return weft_event_wait(&moment->event);
+    default: return weft_await(weft_spawn(waits_for_its_cancel, moment));
+    }
+}
+
+static int one_moment_after_the_other(void *arg)
+{
+    struct moment *moment = arg;
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, cancels_at_once, moment) != 0)
+        return -EAGAIN;
+    for (int i = 0; i < moment->rounds; i++) {
+        weft_future future = weft_spawn(waits_for_its_cancel, moment);
+
+        moment->wrong += weft_await(future) != -ECANCELED; /* a lost one hangs here */
+        if (i % 256 == 0)
+            check_progress();
+    }
+    atomic_store(&moment->over, true);
+    (void)pthread_join(thread, NULL); /* fails only for a wrong thread */
+    return 0;
+}
+
+static void a_cancel_that_comes_as_a_wait_begins_is_not_lost(void **state)
+{
+    uint64_t seed = check_seed();
+
+    (void)state;
+    for (int workers = 1; workers <= 2; workers++) {
+        struct moment moment = {.seed = seed,
+                                .never = WEFT_SEM_INIT(0),
+                                .event = WEFT_EVENT_INIT,
+                                .rounds = stress_rounds(60000)};
+
+        int rc = check_run(workers, one_moment_after_the_other, &moment);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(moment.wrong, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_a_task_waits_for_it_ends_once_and_nothing_is_lost),
+        cmocka_unit_test(a_cancel_that_comes_as_a_wait_begins_is_not_lost),
     };
 
     return CHECK_GROUP(tests);
