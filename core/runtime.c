@@ -2,11 +2,11 @@
  * runtime - starting, running, stopping; and the gate for plain threads.
  *
  * Stopping, step by step: (1) is_draining: plain threads bring no new work; (2) every future that
- * has not ended is cancelled, and what nobody awaited is reported; (3) wait until all tasks have
- * ended, then the pools, then the tasks that jobs have spawned meanwhile, for the shutdown time;
- * (4) the gate closes, and empties; (5) is_over: the workers find nothing and end; (6) everything
- * is freed. If (3) takes too long, nothing is freed: what goes on is reported and abandoned, with
- * the threads and memory it uses.
+ * has not ended is cancelled; (3) wait until all tasks have ended, then the pools, then the tasks
+ * that jobs have spawned meanwhile, for the shutdown time; (4) the gate closes, and empties, and
+ * what nobody awaited is reported; (5) is_over: the workers find nothing and end; (6) everything is
+ * freed. If (3) takes too long, nothing is freed: what goes on is reported and abandoned, with the
+ * threads and memory it uses.
  */
 #include "core/runtime.h"
 
@@ -285,20 +285,30 @@ static bool is_task(struct future *future)
     return load_relaxed(&future->kind) == &weft__task_kind; /* relaxed: a look, it may be over */
 }
 
-/* Cancels a future that is still there, and says so if nobody ever asked for it. */
+/* Cancels a future that is still there. */
 static void cancel_leftover(struct runtime *runtime, struct future *future)
 {
     uint64_t state = load_seq(&future->state);
     weft_future handle = {future->slot, future_generation(state)};
 
-    if (!(state & FUTURE_LIVE))
-        return;
-    if (!(state & (FUTURE_CLAIMED | FUTURE_SCOPED)))
-        weft__report(runtime, "%s %s was never awaited: await, gather or detach its future",
-                     load_relaxed(&future->kind)->name, /* relaxed: a look, it may be over */
-                     future_site(future));
-    if (!(state & FUTURE_SCOPED))                   /* else its scope's owner ends it */
-        (void)weft__future_cancel(runtime, handle); /* stale: it has ended meanwhile */
+    if (state & FUTURE_LIVE && !(state & FUTURE_SCOPED)) /* else its scope's owner ends it */
+        (void)weft__future_cancel(runtime, handle);      /* stale: it has ended meanwhile */
+}
+
+/* Says which futures nobody has asked for. Everything has ended, so nobody will any more. */
+static void report_forgotten(struct runtime *runtime)
+{
+    uint32_t used = weft__slab_used(&runtime->slab);
+
+    for (uint32_t slot = 1; slot <= used; slot++) {
+        struct future *future = weft__slab_at(&runtime->slab, slot);
+        uint64_t state = load_seq(&future->state);
+
+        if (state & FUTURE_LIVE && !(state & (FUTURE_CLAIMED | FUTURE_SCOPED)))
+            weft__report(runtime, "%s %s was never awaited: await, gather or detach its future",
+                         load_relaxed(&future->kind)->name, /* relaxed: nobody is left */
+                         future_site(future));
+    }
 }
 
 /* Tasks that have not ended; says which, if asked. */
@@ -365,6 +375,7 @@ static int runtime_stop(struct runtime *runtime)
         return rc;
     }
     gate_close(runtime);
+    report_forgotten(runtime);
     threads_end(runtime, runtime->worker_count);
     weft__pools_free(runtime->pools);
     weft__overflow_unwatch();
