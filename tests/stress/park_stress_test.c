@@ -197,6 +197,67 @@ static void many_threads_throw_items_in(void **state)
     }
 }
 
+/* --- a task that holds its worker needs the others to come ------------------------------------- */
+
+struct hog {
+    int rounds, width;
+    uint64_t seed;
+};
+
+static int arrives(void *arg)
+{
+    atomic_fetch_add(*(_Atomic int **)arg, 1);
+    return 0;
+}
+
+/* Spawns a few, and gives its worker away to nobody until they have run: others must. */
+static int holds_its_worker(void *arg)
+{
+    struct hog *hog = arg;
+
+    for (int round = 0; round < hog->rounds; round++) {
+        _Atomic int arrived = 0;
+        _Atomic int *at = &arrived;
+        weft_future futures[4];
+
+        for (int i = 0; i < hog->width; i++)
+            futures[i] = weft_spawn_val(arrives, at);
+        for (int spins = 0; atomic_load(&arrived) < hog->width; spins++)
+            if (spins > 2000)
+                (void)sched_yield(); /* the thread's turn on the core, not the task's */
+        if (weft_gather_n(futures, (size_t)hog->width, NULL) < 0)
+            return -ECANCELED;
+        if (check_random(&hog->seed) % 8 == 0 && weft_sleep(weft_us(1)) < 0)
+            return -ECANCELED;
+        if (round % 256 == 0)
+            check_progress();
+    }
+    return 0;
+}
+
+static int some_hold_their_workers(void *arg)
+{
+    struct hog *hog = arg;
+    struct hog other = {hog->rounds, hog->width, check_random(&hog->seed)};
+    weft_future futures[2] = {weft_spawn(holds_its_worker, hog),
+                              weft_spawn(holds_its_worker, &other)};
+
+    return weft_gather_n(futures, 2, NULL);
+}
+
+static void what_a_computing_task_has_spawned_is_run_by_others(void **state)
+{
+    struct hog hog = {.seed = check_seed()};
+
+    (void)state;
+    for (hog.width = 1; hog.width <= 4; hog.width++) {
+        hog.rounds = stress_rounds(3000);
+        assert_int_equal(check_run(2, holds_its_worker, &hog), 0);
+        assert_int_equal(check_run(3, some_hold_their_workers, &hog), 0);
+        assert_int_equal(check_run(8, some_hold_their_workers, &hog), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_thread_and_a_task_play_ball),
         cmocka_unit_test(tasks_play_ball_with_sleeps_in_between),
         cmocka_unit_test(many_threads_throw_items_in),
+        cmocka_unit_test(what_a_computing_task_has_spawned_is_run_by_others),
     };
 
     return CHECK_GROUP(tests);
