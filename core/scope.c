@@ -78,7 +78,7 @@ static void on_deadline(struct timer *timer)
 
     lock_acquire(scope->tree);
     if (!load_relaxed(&scope->cancelled)) { /* relaxed: under the lock */
-        scope->expired = true;
+        store_seq(&scope->expired, true);
         cancel_locked(scope);
     }
     lock_release(scope->tree);
@@ -135,7 +135,7 @@ static int arm(struct scope *scope, weft_time deadline)
     }
     lock_acquire(scope->tree);
     if (!load_relaxed(&scope->cancelled)) { /* relaxed: under the lock */
-        scope->expired = true;
+        store_seq(&scope->expired, true);
         cancel_locked(scope);
     }
     lock_release(scope->tree);
@@ -249,7 +249,7 @@ static int result(struct scope *scope, struct task *task, int rc)
     if (scope->stopped)
         return rc > 0 ? rc : 0;
     /* A cancel from outside is told first, but it did not reach into a shield. */
-    if (scope->expired && (scope->is_shield || !weft__task_is_cancelled(task)))
+    if (load_seq(&scope->expired) && (scope->is_shield || !weft__task_is_cancelled(task)))
         return -ETIMEDOUT;
     return -ECANCELED;
 }
@@ -332,7 +332,10 @@ int weft_scope_stop(weft_scope *memory)
     return 0;
 }
 
-bool weft_scope_expired(const weft_scope *scope) { return scope_in_const(scope)->expired; }
+bool weft_scope_expired(const weft_scope *scope)
+{
+    return load_seq(&scope_in_const(scope)->expired);
+}
 
 bool weft_scope_cancelled(const weft_scope *scope)
 {

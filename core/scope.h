@@ -43,7 +43,7 @@ struct scope {
     int failure;           /* the earliest; 0: none */
     bool is_shield;        /* (i) */
     bool has_timer;        /* (i) */
-    bool expired;          /* its own deadline has cancelled it */
+    _Atomic bool expired;  /* (a) its own deadline has cancelled it; asked for without the lock */
     bool stopped;          /* weft_scope_stop */
     bool was_cut;          /* cancellation ended a member, or the wait in close */
     struct timer timer;
