@@ -122,7 +122,7 @@ void weft__future_complete(struct runtime *runtime, struct future *future, int s
     uint64_t state = load_seq(&future->state);
     struct group *owner;
 
-    store_relaxed(&future->status, status); /* published by DONE */
+    store_release(&future->status, status); /* published by DONE; and pairs with look() */
     do {
         while (state & FUTURE_WATCHED) {
             tell_watchers(future, status); /* all, before anybody can consume it: I2 */
@@ -215,9 +215,10 @@ static bool look(struct future *future, uint32_t generation, int *ret_status)
         if (future_generation(state) != generation || state & FUTURE_DETACHED)
             return true;
         if (state & FUTURE_DONE) {
-            int status = load_relaxed(&future->status); /* published by DONE */
+            int status = load_acquire(&future->status); /* pairs with weft__future_complete() */
 
-            /* It is this generation's only if nobody has freed the slot meanwhile. */
+            /* It is this generation's only if nobody has freed the slot meanwhile. A later one's status
+             * brings along the later generation, since it is acquired; relaxed, it would not. */
             if (future_generation(load_seq(&future->state)) == generation)
                 *ret_status = status;
             return true;
