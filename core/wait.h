@@ -9,12 +9,15 @@
  *     ANNOUNCED  commit       SUSPENDED  its worker        its context is saved: the waker resumes it
  *     ANNOUNCED  wake         WOKEN      anyone who wins   the waiter sees it before or after the switch
  *     SUSPENDED  wake         WOKEN      anyone who wins   the winner made the task ready
- *     WOKEN      wait_end     IDLE       the waiter
+ *     WOKEN      commit ends  IDLE       the waiter        a thread's stays WOKEN: nobody looks again
  *
  * Invariants  I1  seq grows with each wait_begin: a waker that comes late with an old seq does nothing
  *             I2  between wait_begin and the return of wait_commit exactly one wake succeeds
  *             I3  the loser of the race hands on what it holds (a permit, an item)
  *             I4  a task's sleeper lives in type-stable memory: waking an ended task is harmless
+ *             I5  a plain thread wakes a task only inside the gate (runtime.h), or under a lock that
+ *                 the woken one takes before it goes on: else the task could end, and with it the
+ *                 runtime, while the waker still looks for a worker that sleeps
  *
  * How an object waits, with its own lock around its list:
  *
@@ -22,7 +25,7 @@
  *     lock; if it can be had: take it, unlock, return 0
  *     weft__wait_begin(&waiter); list_push_last(&object->waiters, &waiter.link); unlock
  *     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE);       suspends: worker, errno stale
- *     if (rc < 0) lock; if (waiter.linked) remove it from the list; unlock; return rc
+ *     lock; if (waiter.linked) remove it from the list; unlock; return rc     also when granted: I5
  *
  * and how it grants: under the lock pop the first waiter, set linked to false, weft__wake(waiter, 0);
  * if that is false, the waiter has been cancelled: go on with the next.
