@@ -269,6 +269,107 @@ static void a_promise_made_while_stopping_keeps_no_thread_waiting(void **state)
     }
 }
 
+static int awaits_late(void *arg)
+{
+    weft_future child = weft_spawn(sleeps_and_counts, arg);
+
+    (void)!weft_sleep(WEFT_FOREVER); /* the stop cancels it here */
+    return weft_await(child);
+}
+
+static int detaches_one_that_awaits_late(void *arg)
+{
+    struct seen *seen = arg;
+
+    (void)weft_detach(weft_spawn(awaits_late, (void *)&seen->count));
+    for (int i = 0; i < 20; i++)
+        (void)!weft_yield();
+    return 0;
+}
+
+static void a_task_that_is_awaited_after_the_stop_began_is_not_called_forgotten(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = {0};
+
+        int rc = run_reported(n, 0, detaches_one_that_awaits_late, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.count, 1);
+        assert_int_equal(seen.reports, 0);
+    }
+}
+
+static int sleeps_a_little(void *arg)
+{
+    (void)arg;
+    return weft_sleep(weft_ms(20));
+}
+
+static int cleans_up_for_long(void *arg)
+{
+    int rc = weft_shield(WEFT_FOREVER, sleeps_a_little, NULL);
+
+    atomic_fetch_add((_Atomic int *)arg, 1);
+    return rc;
+}
+
+static int job_that_spawns_at_its_end(void *arg)
+{
+    struct seen *seen = arg;
+
+    atomic_store(&seen->go, 1);
+    while (!weft_cancelled())
+        (void)sched_yield(); /* always 0 on Linux */
+    return weft_detach(weft_spawn(cleans_up_for_long, (void *)&seen->count));
+}
+
+static void a_task_that_a_job_spawns_while_the_pools_stop_is_waited_for(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 10; round++) {
+        struct seen seen = {0};
+
+        assert_int_equal(weft_start(&(weft_options){.workers = 2, .pool_threads = 1}), 0);
+        assert_int_equal(weft_detach(weft_offload(weft_cpu(), job_that_spawns_at_its_end, &seen)),
+                         0);
+        while (!atomic_load(&seen.go))
+            (void)sched_yield();
+        assert_int_equal(weft_stop(), 0);
+
+        assert_int_equal(seen.count, 1);
+    }
+}
+
+static void *calls_until_it_is_refused(void *arg)
+{
+    struct seen *seen = arg;
+    int status = 0;
+
+    while ((seen->rc = weft_call(ends_with, &status)) == 0)
+        atomic_fetch_add(&seen->count, 1);
+    return NULL;
+}
+
+static void a_call_that_races_with_the_stop_has_a_status_of_its_own(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        struct seen seen = {0};
+        pthread_t thread;
+
+        assert_int_equal(weft_start(&(weft_options){.workers = 2}), 0);
+        assert_int_equal(pthread_create(&thread, NULL, calls_until_it_is_refused, &seen), 0);
+        while (atomic_load(&seen.count) < round % 20 + 1)
+            (void)sched_yield();
+        assert_int_equal(weft_stop(), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+
+        assert_true(seen.rc == -ESHUTDOWN || seen.rc == -ECANCELED);
+    }
+}
+
 /* --- tasks that refuse ------------------------------------------------------------------------ */
 
 static struct seen stubborn; /* outlives the test: what was abandoned may still look at it */
@@ -359,6 +460,9 @@ int main(void)
         cmocka_unit_test(tasks_spawned_while_stopping_are_cancelled_and_waited_for),
         cmocka_unit_test(a_chain_of_tasks_each_spawned_at_the_end_of_the_last_is_waited_for),
         cmocka_unit_test(a_promise_made_while_stopping_keeps_no_thread_waiting),
+        cmocka_unit_test(a_task_that_is_awaited_after_the_stop_began_is_not_called_forgotten),
+        cmocka_unit_test(a_task_that_a_job_spawns_while_the_pools_stop_is_waited_for),
+        cmocka_unit_test(a_call_that_races_with_the_stop_has_a_status_of_its_own),
         cmocka_unit_test(a_task_that_refuses_is_reported_and_run_returns_after_the_shutdown_time),
         cmocka_unit_test(after_a_run_that_was_abandoned_another_one_works),
         cmocka_unit_test(a_thread_stuck_in_an_abandoned_run_does_not_hold_up_the_next_stop),
