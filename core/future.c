@@ -24,11 +24,11 @@ struct future *weft__future_new(struct runtime *runtime, const struct future_kin
 
     if (!future)
         return NULL;
-    store_relaxed(&future->kind, kind); /* relaxed: published with the handle */
-    store_relaxed(&future->site, site); /* relaxed: only for people */
-    store_relaxed(&future->shields, 0); /* relaxed: as above, and so the next */
-    store_relaxed(&future->op_key, 0);
-    store_relaxed(&future->op_loop, NULL);
+    store_relaxed(&future->kind, kind);    /* relaxed: published with the handle */
+    store_relaxed(&future->site, site);    /* relaxed: only for people */
+    store_relaxed(&future->shields, 0);    /* relaxed: as above */
+    store_relaxed(&future->op_key, 0);     /* relaxed: as above */
+    store_relaxed(&future->op_loop, NULL); /* relaxed: as above */
     __builtin_memset((char *)future + sizeof *future, 0, SLOT_BYTES - sizeof *future);
     or_seq(&future->state, FUTURE_LIVE);
     return future;
