@@ -288,7 +288,7 @@ void weft__scope_leave(weft_scope *memory)
     struct scope *scope = scope_in(memory);
 
     if (scope->owner)
-        (void)weft_scope_close(memory, 0); /* the block's own status is on its way already */
+        (void)!weft_scope_close(memory, 0); /* the block's own status is on its way already */
 }
 
 void weft__scope_close_leftovers(struct task *task)

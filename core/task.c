@@ -33,9 +33,18 @@ const struct future_kind weft__task_kind = {.name = "task", .cancel = task_cance
 
 static int check_options(const weft_task_options *options, weft_fn fn)
 {
-    if (options->val_bytes > WEFT_VAL_BYTES)
+    if (options->val_bytes > WEFT_VAL_BYTES) {
+        weft__explain("val_bytes is %zu: at most %d are copied; pass a pointer as arg instead",
+                      options->val_bytes, WEFT_VAL_BYTES);
         return -E2BIG;
-    return !fn || options->stack_bytes > STACK_BYTES_MOST ? -EINVAL : 0;
+    }
+    if (options->stack_bytes > STACK_BYTES_MOST) {
+        weft__explain("stack_bytes is %zu: at most %zu", options->stack_bytes, STACK_BYTES_MOST);
+        return -EINVAL;
+    }
+    if (!fn)
+        weft__explain("the function to spawn is NULL");
+    return fn ? 0 : -EINVAL;
 }
 
 static struct task *task_new(struct runtime *runtime, const weft_task_options *options, weft_fn fn,

@@ -65,7 +65,7 @@ WEFT_API WEFT_MUST_CHECK int weft_scope_open_with(weft_scope *scope,
  * Waits:   yes, cancellation point.
  * Since:   0.1
  */
-WEFT_API int weft_scope_close(weft_scope *scope, int rc);
+WEFT_API WEFT_MUST_CHECK int weft_scope_close(weft_scope *scope, int rc);
 
 /**
  * Starts a task that belongs to the scope: the scope waits for it, and its failure (also the
