@@ -216,22 +216,45 @@ static void pool_give(struct stacks *stacks, void *low)
         give_pages_back(stacks, lows, count);
 }
 
+/* Guards a stack and puts it into the worker's cache. One whose guard cannot be made now is never
+ * used, and waits for the next try: it counts against the limit. */
+static void guard(struct stacks *stacks, struct stack_cache *cache, char *low)
+{
+    if (guard_install(stacks->guard, low - STACK_GUARD_BYTES) == 0) {
+        cache->stacks[cache->count++] = low;
+        return;
+    }
+    lock_acquire(&stacks->lock);
+    *(void **)(void *)low = stacks->bare;
+    stacks->bare = low;
+    lock_release(&stacks->lock);
+}
+
+static void *bare_pop_locked(struct stacks *stacks)
+{
+    void *low = stacks->bare;
+
+    if (low)
+        stacks->bare = *(void **)low;
+    return low;
+}
+
 /* Fills the worker's cache with fresh neighbours: whoever uses them together gives them back
- * together, so that their pages can go in one call. An unguarded stack is never used. */
+ * together, so that their pages can go in one call. */
 static void carve(struct stacks *stacks, struct stack_cache *cache)
 {
     size_t count = 0;
-    char *base;
+    char *base = NULL;
 
     lock_acquire(&stacks->lock);
-    base = carve_locked(stacks, TUNE_STACK_CACHE / 2 + 1, &count);
+    void *bare = bare_pop_locked(stacks);
+    if (!bare)
+        base = carve_locked(stacks, TUNE_STACK_CACHE / 2 + 1, &count);
     lock_release(&stacks->lock);
-    while (count-- > 0) { /* the last first, so that they are taken in order */
-        char *guard = base + count * (STACK_GUARD_BYTES + STACK_BYTES);
-
-        if (guard_install(stacks->guard, guard) == 0)
-            cache->stacks[cache->count++] = guard + STACK_GUARD_BYTES;
-    }
+    if (bare)
+        guard(stacks, cache, bare);
+    while (count-- > 0) /* the last first, so that they are taken in order */
+        guard(stacks, cache, base + count * (STACK_GUARD_BYTES + STACK_BYTES) + STACK_GUARD_BYTES);
 }
 
 static void *take_shared(struct stacks *stacks, struct stack_cache *cache)

@@ -47,6 +47,7 @@ struct stacks {
     size_t left;          /* how many stacks that part holds */
     size_t region_stacks; /* how many the newest region holds */
     uint64_t made;        /* how many have been carved in all */
+    void *bare;           /* carved, but no guard could be made: linked through their lowest word */
     void **pool;          /* free ones, by their low end */
     size_t pool_count;
     size_t cold_count; /* the first so many of the pool have no pages */
