@@ -35,12 +35,13 @@ static void say_number(size_t number)
 
 static void on_fault(int number, siginfo_t *info, void *context)
 {
+    bool is_fault = info->si_code > 0; /* else somebody has sent the signal */
     struct task *task = weft__current_task();
     uintptr_t at = (uintptr_t)info->si_addr;
     uintptr_t low = task ? (uintptr_t)task->stack : 0;
 
     (void)context;
-    if (task && at < low && at >= low - STACK_GUARD_BYTES) {
+    if (is_fault && task && at < low && at >= low - STACK_GUARD_BYTES) {
         say("weft: task ");
         say(future_site(&task->future));
         say(" overflowed its ");
@@ -48,6 +49,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
         say(" KiB stack: raise .stack_bytes of weft_spawn_with\n");
     }
     (void)signal(number, SIG_DFL); /* the instruction is tried again, and ends the process */
+    if (!is_fault)
+        (void)raise(number); /* comes when the handler has returned; cannot fail */
 }
 
 void weft__overflow_watch(void)
