@@ -30,8 +30,10 @@ typedef struct weft_options {
     int blocking_threads; /* most threads of the blocking lane; 0: 64 */
     weft_loop loop;
     weft_time shutdown; /* how long stopping waits for tasks that go on; 0: 5 s */
-    void (*report)(void *context, const char *sentence); /* forgotten awaits, misuse; any thread */
-    void *report_context;
+    /* Hears of forgotten awaits and misuse. On any thread, also on the stack of a task, and within
+     * weft_stop, so it must neither start nor stop the runtime. */
+    void (*report)(void *context, const char *sentence);
+    void *report_context; /* must live on if weft_stop had to abandon something */
 } weft_options;
 
 /** How the guard below each stack is made. */
