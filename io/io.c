@@ -49,7 +49,7 @@ int weft_open(const char *path, int flags, mode_t mode)
     if (!weft__current_task())
         return -EPERM;
     if (!path)
-        return -EFAULT; /* as the kernel would say; open() may take it for impossible */
+        return -EFAULT;         /* as the kernel would say; open() may take it for impossible */
     int fd = open_in_loop(&op); /* suspends: worker, errno stale */
     if (fd >= 0 && !(flags & O_NONBLOCK))
         unblock_files_only(fd);

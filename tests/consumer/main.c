@@ -1,6 +1,7 @@
 /* A program of somebody else's: it uses weft by its headers and its library, and nothing more. */
 #include <stdio.h>
 #include <string.h>
+
 #include <weft.h>
 
 static int nap(void *arg) { return weft_sleep(weft_ms(*(int *)arg)); }
