@@ -227,6 +227,27 @@ static bool look(struct future *future, uint32_t generation, int *ret_status)
     return false;
 }
 
+bool weft__future_watch(struct future *future, uint32_t generation, struct waiter *waiter,
+                        int *ret_status)
+{
+    lock_acquire(&future->lock);
+    bool is_known = look(future, generation, ret_status);
+    if (!is_known) {
+        waiter->linked = true;
+        list_push_last(&future->watchers, &waiter->link);
+    }
+    lock_release(&future->lock);
+    return !is_known;
+}
+
+void weft__future_unwatch(struct future *future, struct waiter *waiter)
+{
+    lock_acquire(&future->lock);
+    if (waiter->linked)
+        list_remove(&future->watchers, &waiter->link);
+    lock_release(&future->lock);
+}
+
 /* Waits for the end of the future in its list of watchers. */
 static int watch(struct future *future, uint32_t generation, struct waiter *waiter)
 {
@@ -242,10 +263,7 @@ static int watch(struct future *future, uint32_t generation, struct waiter *wait
     if (is_known)
         return status;
     int rc = weft__wait_commit(waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
-    lock_acquire(&future->lock);
-    if (waiter->linked)
-        list_remove(&future->watchers, &waiter->link);
-    lock_release(&future->lock);
+    weft__future_unwatch(future, waiter);
     return rc < 0 ? rc : (int)waiter->count;
 }
 

@@ -66,7 +66,7 @@ bool weft__wake_sleeper(struct sleeper *sleeper, uint32_t seq, unsigned reason)
 
 bool weft__wake(struct waiter *waiter, unsigned reason)
 {
-    return weft__wake_sleeper(waiter->sleeper, waiter->seq, reason);
+    return weft__wake_sleeper(waiter->sleeper, waiter->seq, waiter->arm + reason);
 }
 
 int weft__wait_check(void)
@@ -95,8 +95,20 @@ void weft__wait_prepare(struct waiter *waiter)
     }
     waiter->link = (struct link){0};
     waiter->linked = false;
+    waiter->arm = 0;
     waiter->seq = seq_in(load_seq(&waiter->sleeper->word)) + 1;
     store_seq(&waiter->sleeper->word, word_of(waiter->seq, WAIT_IDLE));
+}
+
+void weft__wait_share(const struct waiter *waiter, struct waiter *also, uint16_t arm)
+{
+    also->link = (struct link){0};
+    also->sleeper = waiter->sleeper;
+    also->seq = waiter->seq;
+    also->linked = false;
+    also->arm = arm;
+    also->count = 0;
+    also->item = NULL;
 }
 
 void weft__wait_again(struct waiter *waiter)

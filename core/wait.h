@@ -54,6 +54,7 @@ struct waiter {
     struct sleeper *sleeper; /* (i) of the task, or `own` */
     uint32_t seq;            /* (i) this wait's number */
     bool linked;             /* the object's: still in its list; under the object's lock */
+    uint16_t arm;            /* (i) added to the reason: which of a select's waiters; else 0 */
     uint32_t count;          /* the object's: how much it wants */
     void *item;              /* the object's: what is handed over */
     struct sleeper own;      /* a plain thread's sleeper */
@@ -73,6 +74,10 @@ struct task *weft__current_task(void);
 /* Returns 0, or -ECANCELED if the calling task is cancelled; then the other ready tasks have run
  * once, so that a loop that ignores it cannot spin. Suspends only in that case. */
 int weft__wait_check(void);
+
+/* One more waiter for the wait that `waiter` has begun: whichever is woken first ends it, with its
+ * `arm` added to the reason. Not linked. */
+void weft__wait_share(const struct waiter *waiter, struct waiter *also, uint16_t arm);
 
 /* From here on the wait can be woken. Prepares `waiter` whole but for count and item, and sets
  * linked. Follow with weft__wait_commit, whatever happens. */
@@ -97,8 +102,9 @@ void weft__wait_set_op(struct loop *loop, uint64_t key);
  * for WAIT_CANCELLABLE). Suspends a task: worker and errno are stale; blocks a thread. */
 int weft__wait_commit(struct waiter *waiter, enum wait_kind kind);
 
-/* Wakes the wait that `waiter` describes with a reason (0 to 65535). Returns whether this call is
- * the one that woke it; false: it was cancelled or woken before. After true, *waiter may be gone. */
+/* Wakes the wait that `waiter` describes with a reason (0 to 65534, its arm included). Returns
+ * whether this call is the one that woke it; false: it was cancelled or woken before. After true,
+ * *waiter may be gone. */
 bool weft__wake(struct waiter *waiter, unsigned reason);
 
 /* The same for who keeps only sleeper and seq: safe for a task's sleeper at any time. */

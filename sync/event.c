@@ -7,7 +7,7 @@
  *
  * Invariant  I1  while the flag is up, only those wait who are about to be woken
  */
-#include <weft/sync.h>
+#include "sync/event.h"
 
 #include "sync/waitlist.h"
 
@@ -47,6 +47,39 @@ void weft_event_clear(weft_event *handle)
 }
 
 bool weft_event_is_set(const weft_event *event) { return load_seq(&inside(event)->set) != 0; }
+
+bool weft__event_look(weft_event *handle)
+{
+    struct event *event = inside(handle);
+
+    /* Under the lock even if the flag is up: who sets it may still be at work on the event. */
+    lock_acquire(&event->list.lock);
+    bool is_set = load_relaxed(&event->set); /* relaxed: under its lock */
+    lock_release(&event->list.lock);
+    return is_set;
+}
+
+bool weft__event_watch(weft_event *handle, struct waiter *waiter)
+{
+    struct event *event = inside(handle);
+
+    lock_acquire(&event->list.lock);
+    bool is_set = load_relaxed(&event->set); /* relaxed: under its lock */
+    if (!is_set) {
+        waiter->count = event->list.round;
+        waiter->linked = true;
+        list_push_last(&event->list.waiters, &waiter->link);
+    }
+    lock_release(&event->list.lock);
+    return !is_set;
+}
+
+void weft__event_unwatch(weft_event *handle, struct waiter *waiter)
+{
+    struct event *event = inside(handle);
+
+    waitlist_leave(&event->list.lock, &event->list.waiters, waiter);
+}
 
 int weft_event_wait(weft_event *handle)
 {
