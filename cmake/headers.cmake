@@ -5,6 +5,7 @@ set(WEFT_PUBLIC_HEADERS
     core/weft/runtime.h
     core/weft/scope.h
     core/weft/task.h
+    core/weft/testing.h
     core/weft/time.h
     io/weft/io.h
     io/weft/net.h
