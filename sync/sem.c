@@ -1,15 +1,24 @@
 /*
  * sem - a number of permits, handed out in the order of arrival.
  *
- * One word counts, and one compare-and-swap takes or gives back a permit that nobody waits for.
+ * One word counts, and one compare-and-swap takes or gives back permits that nobody waits for.
  *
  *     permits = 0 to WEFT_SEM_MAX    so many are free, nobody waits
- *     permits = SEM_WAITED           none is free, and somebody may wait: look into the list
+ *     permits = free | SEM_WAITED    so many are free, too few for the first in the list
  *
- * Invariants  I1  while the word is SEM_WAITED, it changes under the lock of the list only
- *             I2  whoever stands in the list finds SEM_WAITED there: no newcomer gets past it
+ *     word 2 | WAITED      list  [wants 5] [wants 1] [wants 2]     release of 4: the first two go on,
+ *     word 0 | WAITED      list                      [wants 2]     the third has come to the head
+ *
+ * Who wakes others wakes a batch of them at most. Each of these passes the lock before it returns, and
+ * goes on with the list there (`serve`): so the lock is never held for long.
+ *
+ * Invariants  I1  while SEM_WAITED is set, the word changes under the lock of the list only
+ *             I2  seen under the lock, SEM_WAITED is set exactly while somebody stands in the list: no
+ *                 newcomer gets past it, however little it wants
  *             I3  a permit is in one place: the word, a caller's hands, or on its way from one
  *                 caller to the next, under the lock
+ *             I4  the first in the list wants more than there is, or somebody who has been woken has
+ *                 still to pass the lock, and will serve it
  */
 #include <errno.h>
 
@@ -23,70 +32,147 @@
 struct sem {
     struct waitlist list;
     _Atomic uint32_t permits; /* (a) see above */
-    uint32_t unused;
+    uint32_t max;             /* (i) 0: WEFT_SEM_MAX */
 };
 
 _Static_assert(sizeof(struct sem) == sizeof(weft_sem), "one overlays the other");
 _Static_assert(_Alignof(struct sem) == _Alignof(weft_sem), "one overlays the other");
 _Static_assert(offsetof(struct sem, permits) == offsetof(weft_sem, weft__permits), "same place");
+_Static_assert(offsetof(struct sem, max) == offsetof(weft_sem, weft__max), "same place");
 
 static struct sem *inside(weft_sem *sem) { return (struct sem *)(void *)sem; }
 
-/* Returns whether a permit was free, and is now the caller's. */
-static bool try_take(struct sem *sem)
+static uint32_t most(const struct sem *sem) { return sem->max ? sem->max : WEFT_SEM_MAX; }
+
+/* Returns whether n permits were free, and are now the caller's. */
+static inline bool try_take(struct sem *sem, uint32_t n)
 {
     uint32_t permits = load_relaxed(&sem->permits); /* a guess: the compare-and-swap decides */
 
-    while (permits != 0 && permits <= WEFT_SEM_MAX) {
-        if (cas_seq(&sem->permits, &permits, permits - 1))
+    while (permits >= n && !(permits & SEM_WAITED)) {
+        if (cas_seq(&sem->permits, &permits, permits - n))
             return true;
     }
     return false;
 }
 
-/* Takes a permit, or makes sure that the next one to come is offered to the list. Returns whether
- * it was taken. Lock held. */
-static bool take_or_announce(struct sem *sem)
+/* Takes n permits, or makes sure that what comes from now on is offered to the list. Returns
+ * whether they were taken. Lock held. */
+static bool take_or_announce(struct sem *sem, uint32_t n)
 {
-    uint32_t permits = 0;
+    uint32_t permits = load_relaxed(&sem->permits); /* a guess: the compare-and-swap decides */
 
-    while (!cas_seq(&sem->permits, &permits, SEM_WAITED)) {
-        if (permits > WEFT_SEM_MAX)
-            return false; /* announced already */
-        if (try_take(sem))
-            return true;
-        permits = 0;
+    while (!(permits & SEM_WAITED)) {
+        bool fits = permits >= n;
+
+        if (cas_seq(&sem->permits, &permits, fits ? permits - n : permits | SEM_WAITED))
+            return fits;
     }
     return false;
 }
 
-/* Returns 0, or -EAGAIN if there are waiters to look after. */
-static int give_back(struct sem *sem)
+/* Hands `free` and n more permits to those who have waited longest, as many as fit. Returns false
+ * if nobody took any and nobody waits: then the n are the caller's still. Lock held, mark set. */
+static bool serve(struct sem *sem, uint32_t free, uint32_t n)
+{
+    struct list *waiters = &sem->list.waiters;
+    uint32_t left = free + n;
+    unsigned woken = 0;
+
+    while (woken < WAITLIST_BATCH && !list_is_empty(waiters)) {
+        struct waiter *first = container_of(waiters->first, struct waiter, link);
+        uint32_t wants = first->count;
+
+        if (wants > left)
+            break;
+        (void)waitlist_pop(waiters); /* it is `first` */
+        if (weft__wake(first, 0)) {
+            left -= wants;
+            woken++;
+        }
+    }
+    if (list_is_empty(waiters) && woken == 0) {
+        store_seq(&sem->permits, free);
+        return false;
+    }
+    store_seq(&sem->permits, list_is_empty(waiters) ? left : left | SEM_WAITED);
+    return true;
+}
+
+/* Ends a wait: granted or cancelled, the next may fit now (I4). */
+static void leave(struct sem *sem, struct waiter *waiter)
+{
+    lock_acquire(&sem->list.lock);
+    if (waiter->linked)
+        list_remove(&sem->list.waiters, &waiter->link);
+
+    uint32_t permits = load_relaxed(&sem->permits); /* relaxed: under its lock */
+
+    if (permits & SEM_WAITED)
+        (void)serve(sem, permits & ~SEM_WAITED, 0); /* nothing of the caller's is in it */
+    lock_release(&sem->list.lock);
+}
+
+static int wait_for_turn(struct sem *sem, uint32_t n)
+{
+    struct waiter waiter;
+
+    lock_acquire(&sem->list.lock);
+    if (take_or_announce(sem, n)) {
+        lock_release(&sem->list.lock);
+        return 0;
+    }
+    waitlist_enter(&sem->list.waiters, &waiter, WAIT_CANCELLABLE);
+    waiter.count = n;
+    lock_release(&sem->list.lock);
+
+    int rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
+
+    leave(sem, &waiter);
+    return rc;
+}
+
+/* Returns 0, -EOVERFLOW, or -EAGAIN if there are waiters to look after. */
+static inline int give_back(struct sem *sem, uint32_t n)
 {
     uint32_t permits = load_relaxed(&sem->permits); /* a guess: the compare-and-swap decides */
 
-    while (permits <= WEFT_SEM_MAX) {
-        if (permits == WEFT_SEM_MAX)
+    while (!(permits & SEM_WAITED)) {
+        if ((uint64_t)permits + n > most(sem))
             return -EOVERFLOW;
-        if (cas_seq(&sem->permits, &permits, permits + 1))
+        if (cas_seq(&sem->permits, &permits, permits + n))
             return 0;
     }
     return -EAGAIN;
 }
 
-/* Gives the permit to the first waiter that has not been cancelled. Returns whether there was
- * one; if not, the permit is still the caller's, and nobody waits any more. Lock held. */
-static bool hand_over(struct sem *sem)
+/* Returns 0, -EOVERFLOW, or -EAGAIN if all who waited have gone. Lock held. */
+static int hand_over(struct sem *sem, uint32_t n)
 {
-    struct waiter *waiter;
-    uint32_t waited = SEM_WAITED;
+    uint32_t permits = load_relaxed(&sem->permits); /* relaxed: under its lock if marked */
+    uint32_t free = permits & ~SEM_WAITED;
 
-    while ((waiter = waitlist_pop(&sem->list.waiters))) {
-        if (weft__wake(waiter, 0))
-            return true;
-    }
-    (void)cas_seq(&sem->permits, &waited, 0); /* another release may have come here before */
-    return false;
+    if (!(permits & SEM_WAITED))
+        return -EAGAIN;
+    if ((uint64_t)free + n > most(sem))
+        return -EOVERFLOW;
+    return serve(sem, free, n) ? 0 : -EAGAIN;
+}
+
+/* To count the permits is the last access: who takes them may free the semaphore at once. So if
+ * all who waited have been cancelled, the lock of the list is let go first. */
+static int release_slow(struct sem *sem, uint32_t n)
+{
+    int rc;
+
+    do {
+        lock_acquire(&sem->list.lock);
+        rc = hand_over(sem, n);
+        lock_release(&sem->list.lock);
+        if (rc == -EAGAIN)
+            rc = give_back(sem, n);
+    } while (rc == -EAGAIN);
+    return rc;
 }
 
 void weft_sem_init(weft_sem *sem, uint32_t permits)
@@ -94,48 +180,59 @@ void weft_sem_init(weft_sem *sem, uint32_t permits)
     *sem = (weft_sem)WEFT_SEM_INIT(permits <= WEFT_SEM_MAX ? permits : WEFT_SEM_MAX);
 }
 
-int weft_sem_acquire(weft_sem *handle)
+int weft_sem_init_max(weft_sem *sem, uint32_t permits, uint32_t max)
 {
-    struct sem *sem = inside(handle);
-    struct waiter waiter;
+    if (max == 0 || max > WEFT_SEM_MAX || permits > max)
+        return -EINVAL;
+    *sem = (weft_sem)WEFT_SEM_INIT_MAX(permits, max);
+    return 0;
+}
+
+int weft_sem_acquire(weft_sem *sem)
+{
+    int rc = weft__wait_check(); /* suspends if cancelled */
+    if (rc < 0)
+        return rc;
+    if (try_take(inside(sem), 1))
+        return 0;
+    return wait_for_turn(inside(sem), 1);
+}
+
+int weft_sem_acquire_n(weft_sem *sem, uint32_t n)
+{
+    if (n > most(inside(sem)))
+        return -EINVAL;
 
     int rc = weft__wait_check(); /* suspends if cancelled */
     if (rc < 0)
         return rc;
-    if (try_take(sem))
+    if (n == 0 || try_take(inside(sem), n))
         return 0;
-
-    lock_acquire(&sem->list.lock);
-    if (take_or_announce(sem)) {
-        lock_release(&sem->list.lock);
-        return 0;
-    }
-    waitlist_enter(&sem->list.waiters, &waiter, WAIT_CANCELLABLE);
-    lock_release(&sem->list.lock);
-
-    rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
-
-    waitlist_leave(&sem->list.lock, &sem->list.waiters, &waiter);
-    return rc;
+    return wait_for_turn(inside(sem), n);
 }
 
-int weft_sem_try_acquire(weft_sem *sem) { return try_take(inside(sem)) ? 0 : -EAGAIN; }
+int weft_sem_try_acquire(weft_sem *sem) { return try_take(inside(sem), 1) ? 0 : -EAGAIN; }
 
-int weft_sem_release(weft_sem *handle)
+int weft_sem_try_acquire_n(weft_sem *sem, uint32_t n)
 {
-    struct sem *sem = inside(handle);
-    bool done = false;
+    if (n > most(inside(sem)))
+        return -EINVAL;
+    return n == 0 || try_take(inside(sem), n) ? 0 : -EAGAIN;
+}
 
-    /* To count the permit is the last access: who takes it may free the semaphore at once. So if
-     * all who waited have been cancelled, the lock of the list is let go first. */
-    while (!done) {
-        int rc = give_back(sem);
+int weft_sem_release(weft_sem *sem)
+{
+    int rc = give_back(inside(sem), 1);
 
-        if (rc != -EAGAIN)
-            return rc;
-        lock_acquire(&sem->list.lock);
-        done = hand_over(sem);
-        lock_release(&sem->list.lock);
-    }
-    return 0;
+    return rc == -EAGAIN ? release_slow(inside(sem), 1) : rc;
+}
+
+int weft_sem_release_n(weft_sem *sem, uint32_t n)
+{
+    if (n == 0)
+        return 0;
+
+    int rc = give_back(inside(sem), n);
+
+    return rc == -EAGAIN ? release_slow(inside(sem), n) : rc;
 }

@@ -45,7 +45,7 @@ typedef struct weft_mutex {
 typedef struct weft_sem {
     weft__waitlist weft__waiters;
     uint32_t weft__permits;
-    uint32_t weft__unused;
+    uint32_t weft__max;
 } weft_sem;
 
 /** A flag to wait for. */
@@ -80,6 +80,10 @@ typedef struct weft_queue {
 #define WEFT_SEM_INIT(n)           \
     {                              \
         {0, 0, NULL, NULL}, (n), 0 \
+    }
+#define WEFT_SEM_INIT_MAX(n, max)      \
+    {                                  \
+        {0, 0, NULL, NULL}, (n), (max) \
     }
 #define WEFT_EVENT_INIT          \
     {                            \
@@ -133,6 +137,14 @@ WEFT_API int weft_unlock(weft_mutex *mutex);
 WEFT_API void weft_sem_init(weft_sem *sem, uint32_t permits);
 
 /**
+ * Sets up a semaphore that never holds more than `max` permits: one release too many is told.
+ *
+ * Returns: 0; -EINVAL (max 0 or beyond WEFT_SEM_MAX, permits beyond max).
+ * Since:   0.1
+ */
+WEFT_API WEFT_MUST_CHECK int weft_sem_init_max(weft_sem *sem, uint32_t permits, uint32_t max);
+
+/**
  * Takes a permit, and waits until there is one.
  *
  * Returns: 0; -ECANCELED (no permit was taken).
@@ -142,7 +154,18 @@ WEFT_API void weft_sem_init(weft_sem *sem, uint32_t permits);
 WEFT_API WEFT_MUST_CHECK int weft_sem_acquire(weft_sem *sem);
 
 /**
- * Takes a permit if there is one and nobody waits for it.
+ * Takes n permits together, and waits until there are so many. Who comes later waits behind it, also
+ * for fewer. Nothing is held meanwhile: who takes n at once does not lock up with others who do.
+ *
+ * Returns: 0 (at once if n is 0); -ECANCELED (no permit was taken); -EINVAL if n is more than the
+ *          semaphore can ever hold.
+ * Waits:   yes, cancellation point.
+ * Since:   0.1
+ */
+WEFT_API WEFT_MUST_CHECK int weft_sem_acquire_n(weft_sem *sem, uint32_t n);
+
+/**
+ * Takes a permit if there is one and nobody waits.
  *
  * Returns: 0; -EAGAIN.
  * Since:   0.1
@@ -150,12 +173,28 @@ WEFT_API WEFT_MUST_CHECK int weft_sem_acquire(weft_sem *sem);
 WEFT_API WEFT_MUST_CHECK int weft_sem_try_acquire(weft_sem *sem);
 
 /**
+ * Takes n permits if there are so many and nobody waits.
+ *
+ * Returns: 0; -EAGAIN; -EINVAL as weft_sem_acquire_n.
+ * Since:   0.1
+ */
+WEFT_API WEFT_MUST_CHECK int weft_sem_try_acquire_n(weft_sem *sem, uint32_t n);
+
+/**
  * Gives a permit back, to the first waiter if there is one.
  *
- * Returns: 0; -EOVERFLOW if there would be more than WEFT_SEM_MAX.
+ * Returns: 0; -EOVERFLOW if there would be more than the semaphore may hold (nothing has changed).
  * Since:   0.1
  */
 WEFT_API int weft_sem_release(weft_sem *sem);
+
+/**
+ * Gives n permits back: to those who have waited longest, as many as they are enough for.
+ *
+ * Returns: as weft_sem_release.
+ * Since:   0.1
+ */
+WEFT_API int weft_sem_release_n(weft_sem *sem, uint32_t n);
 
 /** Sets the event: all who wait go on, and later waits do not wait. Since: 0.1 */
 WEFT_API void weft_event_set(weft_event *event);
