@@ -8,6 +8,7 @@
  *   weft/time.h      weft_sleep, weft_sleep_until
  *   weft/scope.h     scopes, weft_timeout, weft_shield
  *   weft/sync.h      mutex, semaphore, event, condition, queue
+ *   weft/rwlock.h    a lock for many readers or one writer
  *   weft/pool.h      weft_offload, weft_blocking
  *   weft/io.h        open, read, write, close
  *   weft/net.h       TCP: listen, accept, connect
@@ -27,6 +28,7 @@
 #include <weft/net.h>
 #include <weft/pool.h>
 #include <weft/runtime.h>
+#include <weft/rwlock.h>
 #include <weft/scope.h>
 #include <weft/sync.h>
 #include <weft/task.h>

@@ -10,6 +10,7 @@ set(WEFT_PUBLIC_HEADERS
     io/weft/io.h
     io/weft/net.h
     pool/weft/pool.h
+    sync/weft/rwlock.h
     sync/weft/sync.h)
 list(TRANSFORM WEFT_PUBLIC_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/)
 
