@@ -3,9 +3,9 @@
  *
  *   weft/base.h      time, errors, version
  *   weft/runtime.h   weft_run, weft_start/weft_stop, weft_call, weft_info
- *   weft/task.h      weft_spawn, weft_await, weft_gather, weft_wait, weft_cancel, weft_detach,
- *                    weft_yield, promises
- *   weft/time.h      weft_sleep, weft_sleep_until
+ *   weft/task.h      weft_spawn, weft_await, weft_gather, weft_race, weft_completed, weft_wait,
+ *                    weft_cancel, weft_detach, weft_yield, promises
+ *   weft/time.h      weft_sleep, weft_sleep_until, weft_interval
  *   weft/scope.h     scopes, weft_timeout, weft_shield
  *   weft/sync.h      mutex, semaphore, event, condition, queue
  *   weft/rwlock.h    a lock for many readers or one writer

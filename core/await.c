@@ -1,233 +1,211 @@
 /*
- * await - consuming futures: weft_await and weft_gather wait for a group of them.
+ * await - consuming futures together: weft_await, weft_gather, weft_gather_settled and weft_race.
  *
- * The group lies on the stack of who waits. Each future in it is claimed, gets the address of the
- * group, and tells it when it ends; the group waits until all have ended, whatever happens, so its
- * memory outlives the last word to it. Nothing is allocated, however many futures there are.
+ * All four wait until every future of a group has ended, whatever happens: in C what they run may
+ * hold pointers into the stack of who waits. They differ in what makes them cancel the rest first.
  *
- * Invariants  I1  left counts the futures that will still call weft__group_arrive
- *             I2  a task's group is not touched after left reached 0: the wake goes to its sleeper,
- *                 which is type-stable; a thread's group is touched only under its lock, which the
- *                 thread takes once more before it returns
- *             I3  first_failure is the status of whoever came first, and never changes again
+ *     gather   the first failure             its status is the result, else 0
+ *     settled  nothing                       0
+ *     race     the first success             its status is the result, else the first failure's
+ *     and all  a cancel of who waits, unless one of the above came before it: -ECANCELED
+ *
+ * The gather lies on the stack of who waits, and nothing is allocated, however many futures there are.
+ *
+ * Invariants  I1  left counts the futures that will still arrive
+ *             I2  a task's gather is not touched after left reached 0: the wake goes to its sleeper,
+ *                 which is type-stable; a thread's is touched only under its lock, which the thread
+ *                 takes once more before it returns
+ *             I3  first[o] is whoever was first to end so, and never changes again
  */
 #include <errno.h>
 
 #include <weft/task.h>
 
+#include "core/group.h"
 #include "core/worker.h"
 
-struct group {
+/* How a future ended; and, as a verdict, which end makes a gather cancel the others. */
+enum outcome { FAILED, SUCCEEDED, NEITHER };
+
+/* In place of a future's: the caller was cancelled before anything else was decided. */
+#define CUT UINT32_MAX
+
+struct gather {
+    struct group group; /* first */
     struct waiter waiter;
-    struct lock lock;          /* only for a plain thread's group: I2 */
-    _Atomic uint32_t left;     /* (a) */
-    _Atomic int first_failure; /* (a) 0: none */
+    struct lock lock;          /* only for a plain thread's: I2 */
+    enum outcome verdict;      /* (i) */
+    _Atomic uint32_t left;     /* (a) I1 */
+    _Atomic uint32_t first[3]; /* (a) by outcome: place + 1, CUT, or 0: none yet; I3 */
 };
 
-static void arrive(struct group *group, int status)
+static bool is_thread(const struct gather *gather)
 {
-    struct sleeper *sleeper = group->waiter.sleeper; /* before left can reach 0: I2 */
-    uint32_t seq = group->waiter.seq;
-    int none = 0;
-    bool is_first = status < 0 && cas_seq(&group->first_failure, &none, status);
-    bool is_last = sub_seq(&group->left, 1) == 1;
+    return gather->waiter.sleeper == &gather->waiter.own;
+}
 
-    if (is_first || is_last)
+/* Puts down how one ended. Returns whether that decides. */
+static bool note(struct gather *gather, uint32_t place, int status)
+{
+    enum outcome outcome = status < 0 ? FAILED : SUCCEEDED;
+    uint32_t none = 0;
+
+    if (outcome == SUCCEEDED && gather->verdict != SUCCEEDED)
+        return false; /* the usual case, in which nobody asks who was first */
+    return cas_seq(&gather->first[outcome], &none, place + 1) && outcome == gather->verdict;
+}
+
+static void arrive(struct gather *gather, uint32_t place, int status)
+{
+    struct sleeper *sleeper = gather->waiter.sleeper; /* before left can reach 0: I2 */
+    uint32_t seq = gather->waiter.seq;
+    bool decides = note(gather, place, status);
+    bool is_last = sub_seq(&gather->left, 1) == 1;
+
+    if (decides || is_last)
         (void)weft__wake_sleeper(sleeper, seq, 0); /* false: it is awake, and looks for itself */
 }
 
-void weft__group_arrive(struct group *group, int status)
+static void on_arrival(struct group *group, struct future *future, int status)
 {
-    if (group->waiter.sleeper != &group->waiter.own) {
-        arrive(group, status);
+    struct gather *gather = container_of(group, struct gather, group);
+
+    if (!is_thread(gather)) {
+        arrive(gather, future->place, status);
         return;
     }
-    lock_acquire(&group->lock);
-    arrive(group, status);
-    lock_release(&group->lock);
+    lock_acquire(&gather->lock);
+    arrive(gather, future->place, status);
+    lock_release(&gather->lock);
 }
 
-/* Claims a future for this caller. */
-static int claim(struct runtime *runtime, weft_future handle, struct future **ret_future)
+/* Waits for the next news: all have ended, or it is decided, or the caller is cancelled. */
+static int wait_for_news(struct gather *gather, bool until_all)
 {
-    uint64_t state;
-    int rc = weft__future_find(runtime, handle, ret_future, &state);
+    bool has_lock = is_thread(gather);
+
+    if (has_lock)
+        lock_acquire(&gather->lock);
+    weft__wait_again(&gather->waiter);
+    if (load_seq(&gather->left) == 0 || (!until_all && load_seq(&gather->first[gather->verdict])))
+        (void)weft__wake(&gather->waiter, 0); /* by ourselves, unless somebody was quicker */
+    if (has_lock)
+        lock_release(&gather->lock);
+    return weft__wait_commit(&gather->waiter, until_all ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
+}
+
+static void start(struct runtime *runtime, struct gather *gather, const weft_future *futures,
+                  size_t n)
+{
+    weft__wait_prepare(&gather->waiter);
+    store_seq(&gather->left, (uint32_t)n);
+    for (size_t i = 0; i < n; i++) {
+        struct future *future = weft__group_member(runtime, futures[i]);
+
+        if (future && weft__group_join(&gather->group, future, (uint32_t)i))
+            continue;
+        (void)note(gather, (uint32_t)i, group_status(futures[i], future)); /* nobody waits yet */
+        sub_seq(&gather->left, 1);
+    }
+}
+
+/* Waits until all have ended, and cancels them first if it comes to that. */
+static void finish(struct runtime *runtime, struct gather *gather, const weft_future *futures,
+                   size_t n)
+{
+    bool is_ending = false;
+
+    while (load_seq(&gather->left) > 0) {
+        uint32_t none = 0;
+
+        if (!is_ending && load_seq(&gather->first[gather->verdict])) {
+            is_ending = true;
+            weft__group_cancel(runtime, futures, n);
+        }
+        if (wait_for_news(gather, is_ending) < 0) /* suspends: worker, errno stale */
+            (void)cas_seq(&gather->first[gather->verdict], &none, CUT); /* unless decided before */
+    }
+    if (is_thread(gather)) { /* I2: the last to arrive has left */
+        lock_acquire(&gather->lock);
+        lock_release(&gather->lock);
+    }
+}
+
+/* What all of it gives, before the futures are freed. */
+static int result(struct runtime *runtime, struct gather *gather, const weft_future *futures,
+                  size_t *ret_winner)
+{
+    uint32_t chosen = load_seq(&gather->first[gather->verdict]);
+
+    if (chosen == CUT)
+        return -ECANCELED;
+    if (chosen && ret_winner)
+        *ret_winner = chosen - 1;
+    if (!chosen && gather->verdict == SUCCEEDED)
+        chosen = load_seq(&gather->first[FAILED]); /* a race that nobody has won */
+    if (!chosen)
+        return 0;
+    return group_status(futures[chosen - 1], weft__group_member(runtime, futures[chosen - 1]));
+}
+
+/* Claims, waits and frees. Inside the gate. */
+static int consume(struct runtime *runtime, const weft_future *futures, size_t n,
+                   enum outcome verdict, int *ret_statuses, size_t *ret_winner)
+{
+    struct gather gather = {.group = {on_arrival}, .verdict = verdict};
+    int rc = weft__group_claim(runtime, futures, n);
 
     if (rc < 0)
         return rc;
-    if ((void *)*ret_future == (void *)weft__current_task())
-        return -EDEADLK;
-    do {
-        if (future_generation(state) != handle.generation || state & FUTURE_CLAIMED)
-            return -ESTALE;
-        if (state & FUTURE_SCOPED)
-            return -EINVAL;
-    } while (!cas_seq(&(*ret_future)->state, &state, state | FUTURE_CLAIMED));
-    return 0;
-}
-
-static void unclaim(struct future *future)
-{
-    uint64_t state = load_seq(&future->state);
-
-    while (!cas_seq(&future->state, &state, state & ~(uint64_t)FUTURE_CLAIMED))
-        ;
-}
-
-/* A handle that carries the error of a failed spawn takes part as one that has failed at once. */
-static bool is_failed_spawn(weft_future handle) { return handle.slot == 0 && handle.generation; }
-
-static struct future *future_of(struct runtime *runtime, weft_future handle)
-{
-    return weft__slab_at(&runtime->slab, handle.slot);
-}
-
-/* Claims all, or none. */
-static int claim_all(struct runtime *runtime, const weft_future *futures, size_t n)
-{
+    if (weft__wait_check() < 0)                 /* suspends if so: worker, errno stale */
+        store_seq(&gather.first[verdict], CUT); /* before any that has ended already */
+    start(runtime, &gather, futures, n);
+    finish(runtime, &gather, futures, n); /* suspends: worker, errno stale */
+    rc = result(runtime, &gather, futures, ret_winner);
     for (size_t i = 0; i < n; i++) {
-        struct future *future;
-        int rc = is_failed_spawn(futures[i]) ? 0 : claim(runtime, futures[i], &future);
+        struct future *future = weft__group_member(runtime, futures[i]);
 
-        if (rc == 0)
-            continue;
-        for (size_t j = 0; j < i; j++)
-            if (rc == -ESTALE && futures[j].slot == futures[i].slot &&
-                futures[j].generation == futures[i].generation)
-                rc = -EINVAL; /* not consumed before: it stands in the list twice */
-        if (rc == -ESTALE)
-            weft__future_report_stale(runtime, futures[i]);
-        while (i-- > 0)
-            if (!is_failed_spawn(futures[i]))
-                unclaim(future_of(runtime, futures[i]));
-        return rc;
-    }
-    return 0;
-}
-
-/* Makes the future tell the group at its end. Returns false if it has ended already. */
-static bool own(struct future *future, struct group *group)
-{
-    uint64_t state = load_seq(&future->state);
-
-    future->owner = group; /* before OWNED */
-    do {
-        if (state & FUTURE_DONE)
-            return false;
-    } while (!cas_seq(&future->state, &state, state | FUTURE_OWNED));
-    return true;
-}
-
-static void cancel_all(struct runtime *runtime, const weft_future *futures, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!is_failed_spawn(futures[i]))
-            (void)weft__future_cancel(runtime, futures[i]); /* claimed: it cannot be stale */
-}
-
-/* Waits for the next news: all have ended, or the first has failed, or the caller is cancelled. */
-static int group_wait(struct group *group, bool until_all)
-{
-    bool is_thread = group->waiter.sleeper == &group->waiter.own;
-    bool news;
-
-    if (is_thread)
-        lock_acquire(&group->lock);
-    weft__wait_again(&group->waiter);
-    news = load_seq(&group->left) == 0 || (!until_all && load_seq(&group->first_failure));
-    if (news)
-        (void)weft__wake(&group->waiter, 0); /* by ourselves, unless somebody was quicker */
-    if (is_thread)
-        lock_release(&group->lock);
-    return weft__wait_commit(&group->waiter, until_all ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
-}
-
-/* Waits until every future of the group has ended. */
-static void group_finish(struct runtime *runtime, struct group *group, const weft_future *futures,
-                         size_t n, bool cancelled)
-{
-    int none = 0;
-
-    if (cancelled)
-        (void)cas_seq(&group->first_failure, &none, -ECANCELED);
-    bool stopping = load_seq(&group->first_failure) != 0;
-    if (stopping)
-        cancel_all(runtime, futures, n);
-    while (load_seq(&group->left) > 0) {
-        int rc = group_wait(group, stopping); /* suspends: worker, errno stale */
-
-        none = 0;
-        if (rc < 0)
-            (void)cas_seq(&group->first_failure, &none, -ECANCELED);
-        if (!stopping && load_seq(&group->first_failure)) {
-            stopping = true;
-            cancel_all(runtime, futures, n);
-        }
-    }
-    if (group->waiter.sleeper == &group->waiter.own) { /* I2: the last to arrive has left */
-        lock_acquire(&group->lock);
-        lock_release(&group->lock);
-    }
-}
-
-static void group_start(struct runtime *runtime, struct group *group, const weft_future *futures,
-                        size_t n)
-{
-    int none = 0;
-
-    weft__wait_prepare(&group->waiter);
-    store_seq(&group->left, (uint32_t)n);
-    for (size_t i = 0; i < n; i++) {
-        struct future *future = future_of(runtime, futures[i]);
-
-        if (future && own(future, group))
-            continue;
-        /* relaxed: published by DONE, which own() has seen */
-        int status = future ? load_relaxed(&future->status) : -(int)futures[i].generation;
-        if (status < 0)
-            (void)cas_seq(&group->first_failure, &none, status);
-        none = 0;
-        sub_seq(&group->left, 1);
-    }
-}
-
-static int consume_all(struct runtime *runtime, const weft_future *futures, size_t n,
-                       int *ret_statuses)
-{
-    bool cancelled = weft__wait_check() < 0; /* suspends if so: worker, errno stale */
-    struct group group = {.left = 0};
-
-    group_start(runtime, &group, futures, n);
-    group_finish(runtime, &group, futures, n, cancelled); /* suspends: worker, errno stale */
-    for (size_t i = 0; i < n; i++) {
-        struct future *future = future_of(runtime, futures[i]);
-
-        if (ret_statuses) /* relaxed: published by its arrival */
-            ret_statuses[i] = future ? load_relaxed(&future->status) : -(int)futures[i].generation;
+        if (ret_statuses)
+            ret_statuses[i] = group_status(futures[i], future);
         if (future)
             weft__future_free(runtime, future);
     }
-    return load_seq(&group.first_failure);
+    return rc;
 }
 
 int weft__gather(struct runtime *runtime, const weft_future *futures, size_t n, int *ret_statuses)
 {
-    int rc = claim_all(runtime, futures, n);
-
-    /* suspends: worker, errno stale */
-    return rc < 0 ? rc : consume_all(runtime, futures, n, ret_statuses);
+    return consume(runtime, futures, n, FAILED, ret_statuses, NULL);
 }
 
-int weft_gather_n(const weft_future *futures, size_t n, int *ret_statuses)
+/* The same from anywhere. */
+static int enter_and_consume(const weft_future *futures, size_t n, enum outcome verdict,
+                             int *ret_statuses, size_t *ret_winner)
 {
     struct runtime *runtime;
     int rc = weft__runtime_enter(&runtime);
 
     if (rc < 0)
         return n ? weft__future_outside(futures[0], rc) : rc;
-    rc = weft__gather(runtime, futures, n, ret_statuses); /* suspends: worker, errno stale */
+    /* suspends: worker, errno stale */
+    rc = consume(runtime, futures, n, verdict, ret_statuses, ret_winner);
     weft__runtime_leave(runtime);
     return rc;
+}
+
+int weft_gather_n(const weft_future *futures, size_t n, int *ret_statuses)
+{
+    return enter_and_consume(futures, n, FAILED, ret_statuses, NULL);
+}
+
+int weft_gather_settled_n(const weft_future *futures, size_t n, int *ret_statuses)
+{
+    return enter_and_consume(futures, n, NEITHER, ret_statuses, NULL);
+}
+
+int weft_race_n(const weft_future *futures, size_t n, size_t *ret_winner)
+{
+    return n ? enter_and_consume(futures, n, SUCCEEDED, NULL, ret_winner) : -EINVAL;
 }
 
 int weft_await(weft_future future)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "core/group.h"
 #include "core/worker.h"
 
 /* Reasons with which a watcher is woken. */
@@ -132,7 +133,7 @@ void weft__future_complete(struct runtime *runtime, struct future *future, int s
     } while (!cas_seq(&future->state, &state, state | FUTURE_DONE));
     /* Whoever consumes it may free the slot from here on. */
     if (owner)
-        weft__group_arrive(owner, status);
+        owner->arrive(owner, future, status);
     else if (state & (FUTURE_DETACHED | FUTURE_SCOPED))
         weft__future_free(runtime, future);
 }

@@ -58,11 +58,15 @@ struct future {
     _Atomic uint64_t state;                   /* (a) see above */
     _Atomic(const struct future_kind *) kind; /* (i) while in use; a late cancel reads it, too */
     _Atomic(const char *) site;               /* "name (file:line)"; late reports read it too */
-    struct group *owner;                      /* written by the claimer before OWNED */
-    struct list watchers;                     /* under lock */
+    union {
+        struct group *owner;       /* written by the claimer before OWNED */
+        struct future *next_ended; /* after it has told the owner: the owner's; see completed.c */
+    };
+    struct list watchers; /* under lock */
     struct lock lock;
     _Atomic int status; /* written before DONE */
     uint32_t slot;      /* (i) for ever */
+    uint32_t place;     /* among the owner's futures; written with owner */
     /* A task's; here, since a cancel that comes late reads them whatever lives in the slot by then. */
     _Atomic uint32_t shields; /* (w+) open shields of its own: weft_cancel does not reach in */
     _Atomic uint64_t op_key;  /* (w+) the operation it waits for; 0: none */
@@ -113,9 +117,6 @@ int weft__future_cancel(struct runtime *runtime, weft_future handle);
 
 /* weft_gather_n inside the gate. In await.c. */
 int weft__gather(struct runtime *runtime, const weft_future *futures, size_t n, int *ret_statuses);
-
-/* Tells a group of awaited futures that one of them has ended. In await.c. */
-void weft__group_arrive(struct group *group, int status);
 
 /* Says, where reports are wanted, that a handle was used after it had been consumed. */
 void weft__future_report_stale(struct runtime *runtime, weft_future handle);

@@ -9,8 +9,9 @@
  * waits, so it must not keep the address of errno or of a thread-local variable across a wait.
  *
  * A future is the handle of a task, of an offloaded job, or of a promise. It is a value: copy it
- * freely. One owner consumes it, by weft_await, weft_gather or weft_detach; after that every copy
- * answers -ESTALE. A spawn that fails travels in the handle: awaiting it gives the error.
+ * freely. One owner consumes it, by weft_await, weft_gather, weft_race, weft_completed_next or
+ * weft_detach; after that every copy answers -ESTALE. A spawn that fails travels in the handle:
+ * awaiting it gives the error.
  */
 #ifndef WEFT_TASK_H
 #define WEFT_TASK_H
@@ -105,7 +106,7 @@ WEFT_API WEFT_MUST_CHECK int weft_await(weft_future future);
  *
  * Returns: 0; the status of the earliest failure; -ECANCELED if the caller was cancelled; -EINVAL
  *          if a handle stands in the list twice or is zero, -ESTALE if one was consumed before,
- *          -EDEADLK if one is the caller, -ENOMEM (after these four nothing was consumed).
+ *          -EDEADLK if one is the caller (after these three nothing was consumed).
  *          ret_statuses, unless NULL, gets n statuses in the order of the futures.
  * From:    tasks, jobs and plain threads (they block).
  * Waits:   yes, cancellation point.
@@ -113,12 +114,97 @@ WEFT_API WEFT_MUST_CHECK int weft_await(weft_future future);
  */
 WEFT_API WEFT_MUST_CHECK int weft_gather_n(const weft_future *futures, size_t n, int *ret_statuses);
 
+/**
+ * Waits for n futures, whatever their statuses, and consumes all. A failure cancels nothing.
+ *
+ * Returns: 0, also if some or all failed: ret_statuses, unless NULL, gets n statuses in the order of
+ *          the futures; -ECANCELED if the caller was cancelled (then all were cancelled, have ended,
+ *          and are told all the same); -EINVAL, -ESTALE, -EDEADLK as for weft_gather_n.
+ * From:    tasks, jobs and plain threads (they block).
+ * Waits:   yes, cancellation point.
+ * Since:   0.1
+ */
+WEFT_API WEFT_MUST_CHECK int weft_gather_settled_n(const weft_future *futures, size_t n,
+                                                   int *ret_statuses);
+
+/**
+ * Waits for the first of n futures that succeeds, cancels the others, and consumes all. Returns when
+ * every one of them has ended; what a loser still made of it is thrown away. Of those that have
+ * ended before the call the first in the list counts as the first.
+ *
+ * Returns: the status of the winner, and ret_winner, unless NULL, gets its place in the list. If all
+ *          failed, the status of the earliest failure; -ECANCELED if the caller was cancelled before
+ *          anybody had won; -EINVAL if n is 0 (nobody can win); -EINVAL, -ESTALE, -EDEADLK as for
+ *          weft_gather_n.
+ * From:    tasks, jobs and plain threads (they block).
+ * Waits:   yes, cancellation point.
+ * Since:   0.1
+ */
+WEFT_API WEFT_MUST_CHECK int weft_race_n(const weft_future *futures, size_t n, size_t *ret_winner);
+
 #ifndef __cplusplus
+/* An array of the futures named, which are made left to right, and its length. */
+#    define WEFT__LIST(...) \
+        (weft_future[]){__VA_ARGS__}, sizeof((weft_future[]){__VA_ARGS__}) / sizeof(weft_future)
+
 /** weft_gather(a, b, ...): weft_gather_n over the futures named, which are made left to right. */
-#    define weft_gather(...)                        \
-        weft_gather_n((weft_future[]){__VA_ARGS__}, \
-                      sizeof((weft_future[]){__VA_ARGS__}) / sizeof(weft_future), NULL)
+#    define weft_gather(...) weft_gather_n(WEFT__LIST(__VA_ARGS__), NULL)
+
+/** weft_gather_settled(ret_statuses, a, b, ...): weft_gather_settled_n over the futures named. */
+#    define weft_gather_settled(ret_statuses, ...) \
+        weft_gather_settled_n(WEFT__LIST(__VA_ARGS__), (ret_statuses))
+
+/** weft_race(a, b, ...): weft_race_n over the futures named. */
+#    define weft_race(...) weft_race_n(WEFT__LIST(__VA_ARGS__), NULL)
 #endif
+
+/** Goes through futures in the order in which they end; all of it is private. */
+typedef struct weft_completed {
+    uint64_t weft__private[14];
+} weft_completed;
+
+/**
+ * Begins to consume n futures one by one, as they end:
+ *
+ *     rc = weft_completed_init(&all, futures, n);
+ *     while (rc >= 0 && (rc = weft_completed_next(&all, &i, &status)) > 0)
+ *         ...                                      // futures[i] has ended with status
+ *
+ * Returns: 0; -EINVAL, -ESTALE, -EDEADLK as for weft_gather_n (nothing is consumed, and the iteration
+ *          is over); -ENXIO or -ESHUTDOWN without a runtime.
+ * Owns:    the iterator and the list must stay where they are until weft_completed_next has returned
+ *          0 or less, or weft_completed_end has returned 0: do not leave the block before.
+ * Since:   0.1
+ */
+WEFT_API WEFT_MUST_CHECK int weft_completed_init(weft_completed *all, const weft_future *futures,
+                                                 size_t n);
+
+/**
+ * Waits for the next future that ends, and consumes it. Spawns that failed come first, then those
+ * that had ended before the iteration began, in the order of the list; then each as it ends.
+ *
+ * Returns: 1, and unless they are NULL ret_index gets its place in the list and ret_status how it
+ *          ended; 0 when all have been told; -ECANCELED if the caller was cancelled: then the rest
+ *          was cancelled too, has ended and is consumed; -ESHUTDOWN in a plain thread if the runtime
+ *          was stopped meanwhile, and all ended with it. After these three the iteration is over.
+ *          -EPERM for another task than the one that began, -EBUSY if another thread waits here.
+ * From:    the task that began; if that was a job or a thread, one at a time (they block).
+ * Waits:   yes, cancellation point.
+ * Since:   0.1
+ */
+WEFT_API WEFT_MUST_CHECK int weft_completed_next(weft_completed *all, size_t *ret_index,
+                                                 int *ret_status);
+
+/**
+ * Ends an iteration early: cancels the futures that were not told, waits until they have ended, and
+ * consumes them. Harmless when the iteration is over.
+ *
+ * Returns: 0; -EPERM, -EBUSY as weft_completed_next.
+ * From:    as weft_completed_next.
+ * Waits:   yes, but it is no cancellation point.
+ * Since:   0.1
+ */
+WEFT_API int weft_completed_end(weft_completed *all);
 
 /**
  * Waits until the future has ended, without consuming it: any number may wait at once.
@@ -223,8 +309,22 @@ template <typename... F> static inline int weft__gather(F... futures)
     return weft_gather_n(list, sizeof...(futures), nullptr);
 }
 
-#    define weft_spawn_val(fn, x) weft__spawn_val(WEFT_SITE(fn), (fn), (x))
-#    define weft_gather(...)      weft__gather(__VA_ARGS__)
+template <typename... F> static inline int weft__gather_settled(int *ret_statuses, F... futures)
+{
+    const weft_future list[] = {futures...};
+    return weft_gather_settled_n(list, sizeof...(futures), ret_statuses);
+}
+
+template <typename... F> static inline int weft__race(F... futures)
+{
+    const weft_future list[] = {futures...};
+    return weft_race_n(list, sizeof...(futures), nullptr);
+}
+
+#    define weft_spawn_val(fn, x)                  weft__spawn_val(WEFT_SITE(fn), (fn), (x))
+#    define weft_gather(...)                       weft__gather(__VA_ARGS__)
+#    define weft_race(...)                         weft__race(__VA_ARGS__)
+#    define weft_gather_settled(ret_statuses, ...) weft__gather_settled((ret_statuses), __VA_ARGS__)
 #endif
 
 #endif

@@ -1,0 +1,50 @@
+/*
+ * group - futures that one owner consumes together: await.c waits for all, completed.c for each.
+ *
+ *     claim --> join: the future knows group and place --> its end: arrive() --> the owner frees it
+ *                 '--> it has ended already: the owner counts it itself
+ *
+ * A handle that carries the error of a failed spawn is a member like the others, one that ended with
+ * that error before anybody looked; there is no slot behind it.
+ *
+ * Invariants  I1  a future is in one group at most: who sets CLAIMED is its only consumer
+ *             I2  it calls arrive() once, as the last thing that it does; group and future live until
+ *                 then, and the owner knows by counting the calls
+ */
+#ifndef WEFT_CORE_GROUP_H
+#define WEFT_CORE_GROUP_H
+
+#include "core/future.h"
+
+/* First in whatever the owner keeps. */
+struct group {
+    /* (i) One of the futures has ended. From any thread. */
+    void (*arrive)(struct group *group, struct future *future, int status);
+};
+
+/* Claims all for this caller, or none. Returns 0; -EINVAL (twice in the list, zero, or a scope's),
+ * -ESTALE, -EDEADLK (the caller itself). */
+int weft__group_claim(struct runtime *runtime, const weft_future *futures, size_t n);
+
+/* Makes a claimed future tell the group at its end. Returns false if it has ended already. */
+bool weft__group_join(struct group *group, struct future *future, uint32_t place);
+
+/* Asks all to end; those that have ended or been consumed are left alone. */
+void weft__group_cancel(struct runtime *runtime, const weft_future *futures, size_t n);
+
+/* What the handle of a claimed future means; NULL for a failed spawn. */
+struct future *weft__group_member(struct runtime *runtime, weft_future handle);
+
+/* How a member has ended: the future's status, or the error of the failed spawn. */
+static inline int group_status(weft_future handle, struct future *future)
+{
+    return future ? load_relaxed(&future->status) /* relaxed: published by DONE or its arrival */
+                  : -(int)handle.generation;
+}
+
+static inline bool is_failed_spawn(weft_future handle)
+{
+    return handle.slot == 0 && handle.generation != 0;
+}
+
+#endif
