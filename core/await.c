@@ -21,6 +21,7 @@
 
 #include <weft/task.h>
 
+#include "core/edges.h"
 #include "core/group.h"
 #include "core/worker.h"
 
@@ -33,6 +34,7 @@ enum outcome { FAILED, SUCCEEDED, NEITHER };
 struct gather {
     struct group group; /* first */
     struct waiter waiter;
+    struct edge edge;          /* (i) to all its futures */
     struct lock lock;          /* only for a plain thread's: I2 */
     enum outcome verdict;      /* (i) */
     _Atomic uint32_t left;     /* (a) I1 */
@@ -79,19 +81,29 @@ static void on_arrival(struct group *group, struct future *future, int status)
     lock_release(&gather->lock);
 }
 
-/* Waits for the next news: all have ended, or it is decided, or the caller is cancelled. */
+/* Waits for the next news: all have ended, or it is decided, or the caller is cancelled. Returns
+ * WAKE_DEADLOCK if it is never to come. */
 static int wait_for_news(struct gather *gather, bool until_all)
 {
     bool has_lock = is_thread(gather);
+    bool needs_all = until_all || gather->verdict != SUCCEEDED; /* a race needs one of them */
 
     if (has_lock)
         lock_acquire(&gather->lock);
+    if (needs_all)
+        edge_lay(&gather->edge);
     weft__wait_again(&gather->waiter);
-    if (load_seq(&gather->left) == 0 || (!until_all && load_seq(&gather->first[gather->verdict])))
+    bool is_news =
+        load_seq(&gather->left) == 0 || (!until_all && load_seq(&gather->first[gather->verdict]));
+    if (is_news)
         (void)weft__wake(&gather->waiter, 0); /* by ourselves, unless somebody was quicker */
     if (has_lock)
         lock_release(&gather->lock);
-    return weft__wait_commit(&gather->waiter, until_all ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
+    if (needs_all && !is_news)
+        weft__edge_check(&gather->waiter, &gather->edge);
+    int rc = weft__wait_commit(&gather->waiter, until_all ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
+    edge_lift(&gather->waiter); /* suspended: worker, errno stale */
+    return rc;
 }
 
 static void start(struct runtime *runtime, struct gather *gather, const weft_future *futures,
@@ -109,9 +121,10 @@ static void start(struct runtime *runtime, struct gather *gather, const weft_fut
     }
 }
 
-/* Waits until all have ended, and cancels them first if it comes to that. */
-static void finish(struct runtime *runtime, struct gather *gather, const weft_future *futures,
-                   size_t n)
+/* Waits until all have ended, and cancels them first if it comes to that. Returns 0; -EDEADLK if they
+ * never will. */
+static int finish(struct runtime *runtime, struct gather *gather, const weft_future *futures,
+                  size_t n)
 {
     bool is_ending = false;
 
@@ -122,13 +135,34 @@ static void finish(struct runtime *runtime, struct gather *gather, const weft_fu
             is_ending = true;
             weft__group_cancel(runtime, futures, n);
         }
-        if (wait_for_news(gather, is_ending) < 0) /* suspends: worker, errno stale */
+        int rc = wait_for_news(gather, is_ending); /* suspends: worker, errno stale */
+        if (rc == WAKE_DEADLOCK)
+            return -EDEADLK;
+        if (rc < 0)
             (void)cas_seq(&gather->first[gather->verdict], &none, CUT); /* unless decided before */
     }
     if (is_thread(gather)) { /* I2: the last to arrive has left */
         lock_acquire(&gather->lock);
         lock_release(&gather->lock);
     }
+    return 0;
+}
+
+/* Gives all back as if they had not been claimed. */
+static int withdraw(struct runtime *runtime, struct gather *gather, const weft_future *futures,
+                    size_t n)
+{
+    gather->edge.count = 0; /* from here on it waits for none of them */
+    for (size_t i = 0; i < n; i++) {
+        struct future *future = weft__group_member(runtime, futures[i]);
+
+        if (future && weft__group_leave(future))
+            sub_seq(&gather->left, 1);
+    }
+    while (load_seq(&gather->left) > 0)       /* those that are ending just now */
+        (void)wait_for_news(gather, true);    /* suspends: worker, errno stale */
+    weft__group_unclaim(runtime, futures, n); /* I1: none will arrive any more */
+    return weft__edge_answer(&gather->waiter);
 }
 
 /* What all of it gives, before the futures are freed. */
@@ -148,20 +182,26 @@ static int result(struct runtime *runtime, struct gather *gather, const weft_fut
     return group_status(futures[chosen - 1], weft__group_member(runtime, futures[chosen - 1]));
 }
 
-/* Claims, waits and frees. Inside the gate. */
-static int consume(struct runtime *runtime, const weft_future *futures, size_t n,
-                   enum outcome verdict, int *ret_statuses, size_t *ret_winner)
+/* Claims, waits and frees. Inside the gate. The caller has filled in verdict, and what its edge says
+ * of the call. */
+static int consume(struct runtime *runtime, struct gather *gather, const weft_future *futures,
+                   size_t n, int *ret_statuses, size_t *ret_winner)
 {
-    struct gather gather = {.group = {on_arrival}, .verdict = verdict};
+    gather->group.arrive = on_arrival;
+    gather->edge.kind = EDGE_FUTURES;
+    gather->edge.futures = futures;
+    gather->edge.count = n;
     int rc = weft__group_claim(runtime, futures, n);
 
     if (rc < 0)
         return rc;
-    if (weft__wait_check() < 0)                 /* suspends if so: worker, errno stale */
-        store_seq(&gather.first[verdict], CUT); /* before any that has ended already */
-    start(runtime, &gather, futures, n);
-    finish(runtime, &gather, futures, n); /* suspends: worker, errno stale */
-    rc = result(runtime, &gather, futures, ret_winner);
+    if (weft__wait_check() < 0)                          /* suspends if so: worker, errno stale */
+        store_seq(&gather->first[gather->verdict], CUT); /* before any that has ended already */
+    start(runtime, gather, futures, n);
+    rc = finish(runtime, gather, futures, n); /* suspends: worker, errno stale */
+    if (rc < 0)
+        return withdraw(runtime, gather, futures, n); /* suspends: worker, errno stale */
+    rc = result(runtime, gather, futures, ret_winner);
     for (size_t i = 0; i < n; i++) {
         struct future *future = weft__group_member(runtime, futures[i]);
 
@@ -175,20 +215,24 @@ static int consume(struct runtime *runtime, const weft_future *futures, size_t n
 
 int weft__gather(struct runtime *runtime, const weft_future *futures, size_t n, int *ret_statuses)
 {
-    return consume(runtime, futures, n, FAILED, ret_statuses, NULL);
+    struct gather gather = {.verdict = FAILED, .edge = {.call = "weft_call"}};
+
+    return consume(runtime, &gather, futures, n, ret_statuses, NULL);
 }
 
 /* The same from anywhere. */
 static int enter_and_consume(const weft_future *futures, size_t n, enum outcome verdict,
                              int *ret_statuses, size_t *ret_winner)
 {
+    static const char *const calls[] = {"weft_gather", "weft_race", "weft_gather_settled"};
+    struct gather gather = {.verdict = verdict, .edge = {.call = calls[verdict], .answers = true}};
     struct runtime *runtime;
     int rc = weft__runtime_enter(&runtime);
 
     if (rc < 0)
         return n ? weft__future_outside(futures[0], rc) : rc;
     /* suspends: worker, errno stale */
-    rc = consume(runtime, futures, n, verdict, ret_statuses, ret_winner);
+    rc = consume(runtime, &gather, futures, n, ret_statuses, ret_winner);
     weft__runtime_leave(runtime);
     return rc;
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "core/edges.h"
 #include "core/group.h"
 #include "core/worker.h"
 
@@ -250,21 +251,28 @@ void weft__future_unwatch(struct future *future, struct waiter *waiter)
 }
 
 /* Waits for the end of the future in its list of watchers. */
-static int watch(struct future *future, uint32_t generation, struct waiter *waiter)
+static int watch(struct future *future, weft_future handle, struct waiter *waiter)
 {
+    const struct edge edge = {
+        .kind = EDGE_FUTURES, .answers = true, .call = "weft_wait", .futures = &handle, .count = 1};
     int status;
 
     lock_acquire(&future->lock);
-    bool is_known = look(future, generation, &status);
+    bool is_known = look(future, handle.generation, &status);
     if (!is_known) {
+        edge_lay(&edge);
         weft__wait_begin(waiter);
         list_push_last(&future->watchers, &waiter->link);
     }
     lock_release(&future->lock);
     if (is_known)
         return status;
+    weft__edge_check(waiter, &edge);
     int rc = weft__wait_commit(waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
+    edge_lift(waiter);
     weft__future_unwatch(future, waiter);
+    if (rc == WAKE_DEADLOCK)
+        return weft__edge_answer(waiter);
     return rc < 0 ? rc : (int)waiter->count;
 }
 
@@ -284,9 +292,8 @@ int weft_wait(weft_future handle)
     if (rc == 0) {
         struct waiter waiter;
 
-        rc = (void *)future == (void *)weft__current_task()
-                 ? -EDEADLK
-                 : watch(future, handle.generation, &waiter);
+        rc = (void *)future == (void *)weft__current_task() ? -EDEADLK
+                                                            : watch(future, handle, &waiter);
     }
     weft__runtime_leave(runtime);
     return rc;

@@ -25,6 +25,7 @@
 
 #include <weft/task.h>
 
+#include "core/fiber.h"
 #include "core/list.h"
 #include "core/lock.h"
 #include "core/wait.h"
@@ -42,6 +43,7 @@ enum future_flag {
     FUTURE_ENDING = 512,
 };
 
+struct edge;
 struct future;
 struct loop;
 struct runtime;
@@ -72,10 +74,18 @@ struct future {
     _Atomic uint64_t op_key;  /* (w+) the operation it waits for; 0: none */
     _Atomic(struct loop *) op_loop; /* (w+) where that operation is in flight */
     struct sleeper sleeper;         /* its word only grows */
+    _Atomic(const struct edge *) waits_for; /* (w+) what the wait is for; see edges.h */
+    _Atomic uint32_t pinned;                /* (a) 1: a walker reads *waits_for */
+    uint32_t walk_place;                    /* of walkers, under their lock */
 };
 
-/* The size of a slot: task, job and promise all fit (asserted where they are defined). */
-#define SLOT_BYTES 320
+/* The size of a slot: task, job and promise all fit (asserted where they are defined). The sanitizers
+ * keep more of each fiber. */
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+#    define SLOT_BYTES 384
+#else
+#    define SLOT_BYTES 320
+#endif
 
 /* A fresh slot for something of this kind, zeroed beyond struct future; NULL: no memory. From a
  * worker, or inside the gate of core/runtime.h, or on a pool thread. */

@@ -82,6 +82,24 @@ bool weft__group_join(struct group *group, struct future *future, uint32_t place
     return true;
 }
 
+bool weft__group_leave(struct future *future)
+{
+    uint64_t state = load_seq(&future->state);
+
+    do {
+        if (state & FUTURE_DONE)
+            return false;
+    } while (!cas_seq(&future->state, &state, state & ~(uint64_t)FUTURE_OWNED));
+    return true;
+}
+
+void weft__group_unclaim(struct runtime *runtime, const weft_future *futures, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_failed_spawn(futures[i]))
+            unclaim(weft__group_member(runtime, futures[i]));
+}
+
 void weft__group_cancel(struct runtime *runtime, const weft_future *futures, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -29,6 +29,13 @@ int weft__group_claim(struct runtime *runtime, const weft_future *futures, size_
 /* Makes a claimed future tell the group at its end. Returns false if it has ended already. */
 bool weft__group_join(struct group *group, struct future *future, uint32_t place);
 
+/* Takes back the join of one that has not ended. Returns false if it has, or had before the join: then
+ * it has called arrive(), or is about to, in the one case. */
+bool weft__group_leave(struct future *future);
+
+/* Takes back the claims; none of them is in a group. */
+void weft__group_unclaim(struct runtime *runtime, const weft_future *futures, size_t n);
+
 /* Asks all to end; those that have ended or been consumed are left alone. */
 void weft__group_cancel(struct runtime *runtime, const weft_future *futures, size_t n);
 

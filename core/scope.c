@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "core/edges.h"
 #include "core/worker.h"
 
 static struct scope *scope_in(weft_scope *scope) { return (struct scope *)(void *)scope; }
@@ -225,14 +226,26 @@ static void wait_for_members(struct scope *scope)
     while (scope->live > 0) {
         struct waiter waiter;
         bool cancelled = load_relaxed(&scope->cancelled); /* relaxed: under the lock */
+        const struct edge edge = {.kind = EDGE_SCOPE,
+                                  .answers = !cancelled, /* else that did not help */
+                                  .call = "weft_scope_close",
+                                  .object = scope,
+                                  .scope = scope};
 
+        edge_lay(&edge);
         weft__wait_begin(&waiter);
         scope->closer = &waiter;
         lock_release(scope->tree);
+        weft__edge_check(&waiter, &edge);
         int rc = weft__wait_commit(&waiter, cancelled ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
-        lock_acquire(scope->tree); /* the wait suspended: worker, errno stale */
+        edge_lift(&waiter); /* the wait suspended: worker, errno stale */
+        if (rc == WAKE_DEADLOCK)
+            rc = weft__edge_answer(&waiter);
+        lock_acquire(scope->tree);
         scope->closer = NULL;
-        if (rc < 0) {
+        if (rc == -EDEADLK) {
+            fail_locked(scope, rc); /* the members' waits may end so */
+        } else if (rc < 0) {
             scope->was_cut = true;
             cancel_locked(scope);
         }

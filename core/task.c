@@ -202,9 +202,11 @@ static void after_last(struct worker *worker, struct task *task, void *arg)
 }
 
 /* The scope lies in a frame that has just been left, so this call's own frames must lie below it:
- * the memory between is skipped. Nothing may be called in between. */
+ * the memory between is skipped. Nothing may be called in between. Mutexes first: members of the
+ * scope may wait for one. */
 static __attribute__((noinline)) void close_leftovers(struct task *task)
 {
+    weft__mutexes_abandon(task);
     weft__scope_close_leftovers(task);
 }
 
@@ -225,6 +227,8 @@ void weft__task_main(void *arg)
             skipped[0] = 0; /* keeps the memory reserved */
         }
         close_leftovers(task);
+    } else if (task->held) {
+        weft__mutexes_abandon(task);
     }
     struct worker *worker = weft__worker();
     worker->after = after_last;

@@ -30,6 +30,8 @@ struct task {
     uint32_t stack_bytes;         /* (i) as weft__stack_size gives it */
     uint32_t last_worker;         /* who ran it last, for WEFT_DEBUG=migrate */
 
+    struct link *held; /* (w) the mutex it has locked last, and through that the others; mutex.c */
+
     struct scope *home;            /* (i) the scope that owns it; NULL: its handle does */
     struct link home_link;         /* in home's list; under the tree's lock */
     _Atomic(struct scope *) scope; /* (w+) innermost open scope; changed under the tree's lock */

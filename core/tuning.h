@@ -29,6 +29,11 @@
 /* Free task slots that a worker passes to the others, or takes from them, at a time. */
 #    define TUNE_SLOT_BATCH       64
 
+/* Waiting tasks that a search for a circle remembers, and tasks that it looks at in the lists of
+ * others before it gives up: 10,000 members of a scope, and a millisecond at most. */
+#    define TUNE_WALK_STEPS       2048
+#    define TUNE_WALK_LOOKS       16384
+
 /* Spins on a lock before its futex: the longest holder needs about as long. */
 #    define TUNE_LOCK_SPINS       64
 

@@ -69,6 +69,14 @@ bool weft__wake(struct waiter *waiter, unsigned reason)
     return weft__wake_sleeper(waiter->sleeper, waiter->seq, waiter->arm + reason);
 }
 
+bool weft__sleeper_waits(struct sleeper *sleeper, uint32_t *ret_seq)
+{
+    uint64_t word = load_seq(&sleeper->word);
+
+    *ret_seq = seq_in(word);
+    return is_waiting(word);
+}
+
 int weft__wait_check(void)
 {
     struct task *task = weft__current_task();

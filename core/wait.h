@@ -110,6 +110,9 @@ bool weft__wake(struct waiter *waiter, unsigned reason);
 /* The same for who keeps only sleeper and seq: safe for a task's sleeper at any time. */
 bool weft__wake_sleeper(struct sleeper *sleeper, uint32_t seq, unsigned reason);
 
+/* Whether the task whose sleeper it is waits now, and in which wait. For tasks only. */
+bool weft__sleeper_waits(struct sleeper *sleeper, uint32_t *ret_seq);
+
 /* Cancels the wait that the task is in, if it is one that can be. The caller has made sure that
  * the task is cancelled (see core/scope.h); a wait begun later looks for itself. */
 void weft__wait_interrupt(struct task *task);

@@ -13,6 +13,7 @@
 
 #include "core/ck.h"
 #include "core/deque.h"
+#include "core/edges.h"
 #include "core/loop.h"
 #include "core/park.h"
 #include "core/runtime.h"
@@ -69,6 +70,7 @@ struct runtime {
     bool is_reporting;      /* (i) reports go somewhere */
     struct stacks stacks;
     struct slab slab;
+    struct edges edges;
     struct fd_table *fds;
     struct pools *pools;
 

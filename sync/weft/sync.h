@@ -35,10 +35,17 @@ typedef struct weft__waitlist {
     void *last;
 } weft__waitlist;
 
-/** Mutual exclusion between tasks, jobs and threads. It stays locked if its holder ends. */
+/**
+ * Mutual exclusion between tasks, jobs and threads.
+ *
+ * A task that ends while it holds one is reported, and who gets it next is told -EOWNERDEAD. If a job
+ * or a plain thread ends so, it stays locked. Unlock a mutex before its memory is given back.
+ */
 typedef struct weft_mutex {
     weft__waitlist weft__waiters;
     uint64_t weft__owner;
+    void *weft__next; /* among those that its task holds */
+    void *weft__previous;
 } weft_mutex;
 
 /** A number of permits. */
@@ -73,9 +80,9 @@ typedef struct weft_queue {
 } weft_queue;
 
 /** Static initialisers; all zero is right too (a semaphore then has no permit). */
-#define WEFT_MUTEX_INIT       \
-    {                         \
-        {0, 0, NULL, NULL}, 0 \
+#define WEFT_MUTEX_INIT                   \
+    {                                     \
+        {0, 0, NULL, NULL}, 0, NULL, NULL \
     }
 #define WEFT_SEM_INIT(n)           \
     {                              \
@@ -102,7 +109,10 @@ typedef struct weft_queue {
 /**
  * Locks the mutex, and waits until it can. Not cancellable, so that nobody runs on without it.
  *
- * Locking twice by the same owner would wait for ever: see weft_lock_cancellable, which tells.
+ * It cannot tell anything either. Locked twice by the same task it waits for ever, and that is
+ * reported. If its wait closes a circle of waits (see weft_lock_cancellable), another call of the
+ * circle answers -EDEADLK in its place; where none can, that is reported, and they all wait. A mutex
+ * whose owner has ended it simply locks: the next call that can tell tells it.
  * Waits:   yes, but it is no cancellation point.
  * Since:   0.1
  */
@@ -111,7 +121,15 @@ WEFT_API void weft_lock(weft_mutex *mutex);
 /**
  * Locks the mutex, unless the caller is cancelled first.
  *
- * Returns: 0; -ECANCELED (it is not locked); -EDEADLK if the caller holds it already.
+ * A circle of waits is answered at once, also if a deadline would end one of them later: the call
+ * that closes it returns -EDEADLK and has done nothing, the others wait on, and all waits of the
+ * circle are reported, with their tasks and spawn sites; weft_why() has them too. What counts is
+ * tasks that wait for a mutex of another task, for its end (weft_await, weft_gather, weft_wait), or
+ * for the members of a scope that they close. Jobs and plain threads take no part.
+ * Returns: 0; -ECANCELED (it is not locked); -EDEADLK if the caller holds it already, or if it would
+ *          wait for a task that waits for the caller (it is not locked); -EOWNERDEAD if a task has
+ *          ended while it held the mutex: it *is* locked now, what it protects may be half changed,
+ *          and nobody else will be told.
  * Waits:   yes, cancellation point.
  * Since:   0.1
  */
@@ -120,7 +138,7 @@ WEFT_API WEFT_MUST_CHECK int weft_lock_cancellable(weft_mutex *mutex);
 /**
  * Locks the mutex if nobody holds it.
  *
- * Returns: 0; -EAGAIN if somebody does.
+ * Returns: 0; -EAGAIN if somebody does; -EOWNERDEAD as weft_lock_cancellable: it *is* locked.
  * Since:   0.1
  */
 WEFT_API WEFT_MUST_CHECK int weft_try_lock(weft_mutex *mutex);
