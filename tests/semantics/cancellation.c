@@ -577,5 +577,5 @@ const struct statement semantics_cancellation[] = {
     STATEMENT(s25_await_and_close_wait_for_a_child_that_refuses_to_end),
     STATEMENT(s26_a_task_that_cancels_itself_goes_on_to_its_next_wait),
     STATEMENT(s27_ten_thousand_nested_scopes_are_cancelled_from_the_outermost),
-    {NULL},
+    {.name = NULL},
 };

@@ -279,5 +279,5 @@ const struct statement semantics_futures[] = {
     STATEMENT(s42_when_one_fails_gather_returns_with_all_the_others_cancelled_and_ended),
     STATEMENT(s43_a_cancelled_gather_cancels_all_its_children_and_says_so_settled_or_not),
     STATEMENT(s44_none_is_0_one_twice_is_refused_a_failed_spawn_gives_its_error),
-    {NULL},
+    {.name = NULL},
 };

@@ -360,5 +360,5 @@ const struct statement semantics_queues_io_run[] = {
     STATEMENT(s58_a_second_reader_is_refused_and_close_wakes_both_sides),
     STATEMENT(s59_a_job_cancelled_before_its_start_never_runs_one_that_runs_is_waited_for),
     OUTSIDE(s60_threads_call_in_only_while_it_runs_and_runs_repeat_and_nest),
-    {NULL},
+    {.name = NULL},
 };

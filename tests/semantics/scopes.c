@@ -491,5 +491,5 @@ const struct statement semantics_scopes[] = {
     MISUSE(s12_closing_out_of_order_twice_or_by_another_is_refused_and_harms_nothing),
     STATEMENT(s13_a_stopped_scope_ends_early_and_close_says_0),
     STATEMENT(s14_a_start_returns_when_the_child_is_ready_has_failed_or_has_ended),
-    {NULL},
+    {.name = NULL},
 };

@@ -236,5 +236,5 @@ const struct statement semantics_select[] = {
     STATEMENT(s46_of_several_ready_arms_each_is_taken_alike_and_biased_takes_the_first),
     STATEMENT(s47_arms_that_lose_take_nothing),
     STATEMENT(s48_a_try_never_suspends_and_one_channel_may_stand_in_two_arms),
-    {NULL},
+    {.name = NULL},
 };

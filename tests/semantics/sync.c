@@ -302,5 +302,5 @@ const struct statement semantics_sync[] = {
     STATEMENT(s53_who_returns_from_a_condition_holds_the_mutex_whatever_the_reason),
     STATEMENT(s54_a_notify_is_not_lost_to_a_waiter_that_is_cancelled),
     STATEMENT(s55_an_event_set_and_cleared_at_once_wakes_all_who_waited),
-    {NULL},
+    {.name = NULL},
 };
