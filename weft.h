@@ -9,6 +9,8 @@
  *   weft/scope.h     scopes, weft_timeout, weft_shield
  *   weft/sync.h      mutex, semaphore, event, condition, queue
  *   weft/rwlock.h    a lock for many readers or one writer
+ *   weft/channel.h   weft_send, weft_receive, weft_channel_close, weft_channel_stop
+ *   weft/select.h    weft_select: several things at once
  *   weft/pool.h      weft_offload, weft_blocking
  *   weft/io.h        open, read, write, close
  *   weft/net.h       TCP: listen, accept, connect
@@ -24,12 +26,14 @@
 #define WEFT_H
 
 #include <weft/base.h>
+#include <weft/channel.h>
 #include <weft/io.h>
 #include <weft/net.h>
 #include <weft/pool.h>
 #include <weft/runtime.h>
 #include <weft/rwlock.h>
 #include <weft/scope.h>
+#include <weft/select.h>
 #include <weft/sync.h>
 #include <weft/task.h>
 #include <weft/time.h>

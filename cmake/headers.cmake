@@ -11,6 +11,8 @@ set(WEFT_PUBLIC_HEADERS
     io/weft/net.h
     pool/weft/pool.h
     sync/weft/rwlock.h
+    sync/weft/channel.h
+    sync/weft/select.h
     sync/weft/sync.h)
 list(TRANSFORM WEFT_PUBLIC_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/)
 

@@ -233,8 +233,12 @@ bool weft__future_watch(struct future *future, uint32_t generation, struct waite
                         int *ret_status)
 {
     lock_acquire(&future->lock);
-    bool is_known = look(future, generation, ret_status);
-    if (!is_known) {
+    bool was_here = waiter->item == future;
+    bool is_known = was_here ? !waiter->linked : look(future, generation, ret_status);
+    if (was_here && is_known)
+        *ret_status = (int)waiter->count;
+    if (!is_known && !was_here) {
+        waiter->item = future;
         waiter->linked = true;
         list_push_last(&future->watchers, &waiter->link);
     }

@@ -115,9 +115,10 @@ int weft__future_outside(weft_future handle, int error);
 /* Frees the slot of a future that is DONE, or that nobody knows. */
 void weft__future_free(struct runtime *runtime, struct future *future);
 
-/* Puts a waiter, whose wait has begun, among those who are told at the end: woken with reason 0,
- * the status in its count. Returns false if there is nothing to wait for: ret_status says why, and
- * the waiter is not linked. After true follows weft__future_unwatch, on every way out of the wait. */
+/* Puts a waiter, whose wait has begun and whose item is NULL, among those who are told at the end:
+ * woken with reason 0, the status in its count. Returns false if there is nothing to wait for, or the
+ * end has come since the first call in this wait: ret_status says how, and the waiter is not linked.
+ * weft__future_unwatch follows, on every way out of the wait. */
 bool weft__future_watch(struct future *future, uint32_t generation, struct waiter *waiter,
                         int *ret_status);
 void weft__future_unwatch(struct future *future, struct waiter *waiter);

@@ -34,6 +34,11 @@
 #    define TUNE_WALK_STEPS       2048
 #    define TUNE_WALK_LOOKS       16384
 
+/* An unbounded channel grows by a chunk of so many bytes, but at least so many items: a page, and few
+ * allocations for large ones. */
+#    define TUNE_CHUNK_BYTES      4064
+#    define TUNE_CHUNK_ITEMS      8
+
 /* Spins on a lock before its futex: the longest holder needs about as long. */
 #    define TUNE_LOCK_SPINS       64
 

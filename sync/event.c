@@ -52,6 +52,8 @@ bool weft__event_look(weft_event *handle)
 {
     struct event *event = inside(handle);
 
+    if (!load_seq(&event->set))
+        return false;
     /* Under the lock even if the flag is up: who sets it may still be at work on the event. */
     lock_acquire(&event->list.lock);
     bool is_set = load_relaxed(&event->set); /* relaxed: under its lock */
@@ -64,8 +66,10 @@ bool weft__event_watch(weft_event *handle, struct waiter *waiter)
     struct event *event = inside(handle);
 
     lock_acquire(&event->list.lock);
-    bool is_set = load_relaxed(&event->set); /* relaxed: under its lock */
-    if (!is_set) {
+    bool was_here = waiter->item == event;
+    bool is_set = was_here ? !waiter->linked : load_relaxed(&event->set); /* relaxed: its lock */
+    if (!is_set && !was_here) {
+        waiter->item = event;
         waiter->count = event->list.round;
         waiter->linked = true;
         list_push_last(&event->list.waiters, &waiter->link);

@@ -8,9 +8,9 @@
 
 #include "core/wait.h"
 
-/* Puts a waiter, whose wait has begun, among those that are woken when the event is set, with
- * reason 0. Returns false, and does not link it, if the event is set. After true follows
- * weft__event_unwatch, on every way out of the wait. */
+/* Puts a waiter, whose wait has begun and whose item is NULL, among those that are woken when the
+ * event is set, with reason 0. Returns false, and does not link it, if the event is set, or has been
+ * since the first call in this wait. weft__event_unwatch follows, on every way out of the wait. */
 bool weft__event_watch(weft_event *event, struct waiter *waiter);
 void weft__event_unwatch(weft_event *event, struct waiter *waiter);
 

@@ -13,6 +13,8 @@
 #define TUNE_STACK_POOL      2
 #define TUNE_SLOT_BATCH      2
 #define TUNE_LOCK_SPINS      0
+#define TUNE_CHUNK_BYTES     16
+#define TUNE_CHUNK_ITEMS     2
 #define TUNE_WALK_STEPS      16
 #define TUNE_WALK_LOOKS      64
 

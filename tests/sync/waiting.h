@@ -56,4 +56,15 @@ static inline void until_getting(int length, weft_queue *queue)
     until_line_is(length, &queue->weft__lock, &queue->weft__getters[0]);
 }
 
+/* Returns when `length` wait to send, or to receive. */
+static inline void until_sending(int length, weft_channel *channel)
+{
+    until_line_is(length, &channel->weft__lock, &channel->weft__senders[0]);
+}
+
+static inline void until_receiving(int length, weft_channel *channel)
+{
+    until_line_is(length, &channel->weft__lock, &channel->weft__receivers[0]);
+}
+
 #endif
