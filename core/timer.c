@@ -59,8 +59,17 @@ static void sift_down(struct timers *timers, uint32_t place, struct timer_entry 
 
 static void publish_first_locked(struct timers *timers)
 {
-    /* relaxed: the worker itself reads it; others only make it later, which wakes it too early */
+    /* relaxed: the worker itself reads it. Others make it later, which wakes it too early, or earlier:
+     * then they wake it under idle.lock (park.c), which it takes before it reads this and sleeps */
     store_relaxed(&timers->first, timers->count ? timers->entries[0].deadline : INT64_MAX);
+}
+
+static void place_locked(struct timers *timers, uint32_t place, struct timer_entry entry)
+{
+    if (place > 0 && entry.deadline < timers->entries[(place - 1) / ARITY].deadline)
+        sift_up(timers, place, entry);
+    else
+        sift_down(timers, place, entry);
 }
 
 static void remove_locked(struct timers *timers, uint32_t place)
@@ -70,10 +79,7 @@ static void remove_locked(struct timers *timers, uint32_t place)
     timers->entries[place].timer->place = 0;
     if (place == timers->count)
         return;
-    if (place > 0 && last.deadline < timers->entries[(place - 1) / ARITY].deadline)
-        sift_up(timers, place, last);
-    else
-        sift_down(timers, place, last);
+    place_locked(timers, place, last);
 }
 
 static int grow_locked(struct timers *timers)
@@ -102,6 +108,24 @@ int weft__timer_add(struct timers *timers, struct timer *timer, int64_t deadline
     if (rc == 0) {
         sift_up(timers, timers->count++, (struct timer_entry){deadline, timer});
         publish_first_locked(timers);
+    }
+    lock_release(&timers->lock);
+    return rc;
+}
+
+int weft__timer_move(struct timer *timer, int64_t deadline)
+{
+    struct timers *timers = timer->timers;
+    int rc = -ENOENT;
+
+    lock_acquire(&timers->lock);
+    if (timer->place) {
+        int64_t before = timers->entries[0].deadline;
+
+        timer->deadline = deadline;
+        place_locked(timers, timer->place - 1, (struct timer_entry){deadline, timer});
+        publish_first_locked(timers);
+        rc = timers->entries[0].deadline < before;
     }
     lock_release(&timers->lock);
     return rc;

@@ -1,9 +1,10 @@
 /*
  * timer - a worker's timers: a 4-ary heap ordered by deadline, under a small lock.
  *
- * Only the worker adds to its own timers and fires them; whoever ends the wait may remove one, from
- * any thread. A timer that fires does so with the lock held, so that its memory, often on the stack
- * of a task, is still there: after weft__timer_remove nothing touches it any more.
+ * Only the worker adds to its own timers and fires them; whoever ends the wait may remove one, and who
+ * knows that it has been armed may move it, from any thread. A timer that fires does so with the lock
+ * held, so that its memory, often on the stack of a task, is still there: after weft__timer_remove
+ * nothing touches it any more.
  * Deadlines are int64 nanoseconds and saturate; WEFT_FOREVER is simply never reached.
  */
 #ifndef WEFT_CORE_TIMER_H
@@ -16,7 +17,7 @@
 struct timers;
 
 struct timer {
-    int64_t deadline;                  /* (i) while armed */
+    int64_t deadline;                  /* under the lock while armed */
     struct timers *timers;             /* (i) while armed: where it stands */
     uint32_t place;                    /* under the lock: 0 when not armed, else its place + 1 */
     void (*fire)(struct timer *timer); /* called once, under the lock, no longer armed */
@@ -41,6 +42,11 @@ void weft__timers_destroy(struct timers *timers);
 /* Arms a timer. Returns 0 or -ENOMEM. Only from the worker. */
 int weft__timer_add(struct timers *timers, struct timer *timer, int64_t deadline,
                     void (*fire)(struct timer *));
+
+/* Gives an armed timer another deadline, in place: needs no memory. From any thread, as the next.
+ * Returns 0; 1 if it has become the worker's first, which must be woken if it is another's; -ENOENT
+ * if it is not armed: it has fired, and is not firing any more. */
+int weft__timer_move(struct timer *timer, int64_t deadline);
 
 /* Disarms a timer that may have fired, and waits until it is not firing. From any thread, with no
  * lock held that fire takes. */
