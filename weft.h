@@ -6,7 +6,8 @@
  *   weft/task.h      weft_spawn, weft_await, weft_gather, weft_race, weft_completed, weft_wait,
  *                    weft_cancel, weft_detach, weft_yield, promises
  *   weft/time.h      weft_sleep, weft_sleep_until, weft_interval
- *   weft/scope.h     scopes, weft_timeout, weft_shield
+ *   weft/scope.h     scopes, deadlines, soft cancel, weft_timeout, weft_shield, WEFT_WITHIN
+ *   weft/local.h     values that tasks inherit
  *   weft/sync.h      mutex, semaphore, event, condition, queue
  *   weft/rwlock.h    a lock for many readers or one writer
  *   weft/channel.h   weft_send, weft_receive, weft_channel_close, weft_channel_stop
@@ -28,6 +29,7 @@
 #include <weft/base.h>
 #include <weft/channel.h>
 #include <weft/io.h>
+#include <weft/local.h>
 #include <weft/net.h>
 #include <weft/pool.h>
 #include <weft/runtime.h>

@@ -2,6 +2,7 @@
 # weft/*.h. Neither weft itself nor who uses it as a sub-project sees private headers that way.
 set(WEFT_PUBLIC_HEADERS
     core/weft/base.h
+    core/weft/local.h
     core/weft/runtime.h
     core/weft/scope.h
     core/weft/task.h

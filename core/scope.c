@@ -1,5 +1,5 @@
 /*
- * scope - see scope.h.
+ * scope - see scope.h: opening, the members, closing.
  */
 #include "core/scope.h"
 
@@ -8,94 +8,22 @@
 #include "core/edges.h"
 #include "core/worker.h"
 
-static struct scope *scope_in(weft_scope *scope) { return (struct scope *)(void *)scope; }
-
-static const struct scope *scope_in_const(const weft_scope *scope)
+void weft__scope_report(struct task *task, const char *what)
 {
-    return (const struct scope *)(const void *)scope;
-}
-
-/* --- cancelling ------------------------------------------------------------------------------ */
-
-static void interrupt_if_here(struct scope *scope, struct task *task)
-{
-    if (load_relaxed(&task->scope) == scope) /* relaxed: under the tree's lock */
-        weft__wait_interrupt(task);
-}
-
-static void mark(struct scope *scope)
-{
-    store_seq(&scope->cancelled, 1); /* before the look at the waits; see make_cancellable */
-    interrupt_if_here(scope, scope->owner);
-    for (struct link *link = scope->members.first; link; link = link->next)
-        interrupt_if_here(scope, container_of(link, struct task, home_link));
-}
-
-/* The next child, from `link` on, that is to be cancelled with its parent. */
-static struct scope *child_from(struct link *link)
-{
-    for (; link; link = link->next) {
-        struct scope *child = container_of(link, struct scope, in_parent);
-
-        /* A cancelled one has passed it on already. */
-        if (!child->is_shield && !load_relaxed(&child->cancelled)) /* relaxed: under the lock */
-            return child;
-    }
-    return NULL;
-}
-
-/* Walks the tree below `top` without recursion: scopes may be nested ten thousand deep. */
-static void cancel_locked(struct scope *top)
-{
-    struct scope *scope = top;
-
-    if (load_relaxed(&top->cancelled)) /* relaxed: under the lock */
-        return;
-    mark(top);
-    for (;;) {
-        struct scope *next = child_from(scope->children.first);
-
-        while (!next && scope != top) {
-            next = child_from(scope->in_parent.next);
-            scope = scope->parent;
-        }
-        if (!next)
-            return;
-        mark(next);
-        scope = next;
-    }
-}
-
-static void fail_locked(struct scope *scope, int failure)
-{
-    if (scope->failure == 0)
-        scope->failure = failure;
-    cancel_locked(scope);
-}
-
-static void on_deadline(struct timer *timer)
-{
-    struct scope *scope = container_of(timer, struct scope, timer);
-
-    lock_acquire(scope->tree);
-    if (!load_relaxed(&scope->cancelled)) { /* relaxed: under the lock */
-        store_seq(&scope->expired, true);
-        cancel_locked(scope);
-    }
-    lock_release(scope->tree);
-}
-
-bool weft__task_is_cancelled(struct task *task)
-{
-    struct scope *scope = load_relaxed(&task->scope); /* own field */
-
-    if (scope && load_seq(&scope->cancelled))
-        return true;
-    /* relaxed: own field */
-    return load_relaxed(&task->future.shields) == 0 && future_is_cancelled(&task->future);
+    weft__report(weft__worker()->runtime, "task %s %s", future_site(&task->future), what);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
+
+/* What a new scope has of its parent's cancellation. Under the tree's lock. */
+static uint32_t inherited(const struct scope *scope)
+{
+    uint32_t parents = load_relaxed(&scope->parent->cancelled); /* relaxed: under the lock */
+
+    if (scope->is_shield || (scope->is_soft && parents == SCOPE_SOFT))
+        return SCOPE_OPEN;
+    return parents;
+}
 
 /* The scope joins the tree of the innermost open one, or is the topmost of a new tree. */
 static void enter(struct scope *scope, struct task *task)
@@ -106,8 +34,7 @@ static void enter(struct scope *scope, struct task *task)
     lock_acquire(scope->tree);
     if (parent) {
         list_push_last(&parent->children, &scope->in_parent);
-        if (!scope->is_shield && load_relaxed(&parent->cancelled)) /* relaxed: under the lock */
-            store_relaxed(&scope->cancelled, 1); /* relaxed: nobody waits in it yet */
+        store_relaxed(&scope->cancelled, inherited(scope)); /* relaxed: nobody waits in it yet */
     }
     if (scope->is_shield)
         store_seq(&task->future.shields,
@@ -128,36 +55,30 @@ static void leave(struct scope *scope, struct task *task)
     lock_release(scope->tree);
 }
 
-static int arm(struct scope *scope, weft_time deadline)
-{
-    if (deadline > 0 && deadline > weft_now()) {
-        scope->has_timer = true;
-        return weft__timer_add(&weft__worker()->timers, &scope->timer, deadline, on_deadline);
-    }
-    lock_acquire(scope->tree);
-    if (!load_relaxed(&scope->cancelled)) { /* relaxed: under the lock */
-        store_seq(&scope->expired, true);
-        cancel_locked(scope);
-    }
-    lock_release(scope->tree);
-    return 0;
-}
-
 int weft_scope_open_with(weft_scope *memory, const weft_scope_options *options)
 {
     struct task *task = weft__current_task();
     struct scope *scope = scope_in(memory);
     int rc = 0;
 
+    if (task && load_relaxed(&task->scope) == scope) { /* own field */
+        weft__scope_report(task, "opened a scope that was open: close it first");
+        return -EINVAL;
+    }
     *scope = (struct scope){.owner = NULL};
     if (!task)
         return -EPERM;
     scope->owner = task;
     scope->parent = load_relaxed(&task->scope); /* own field */
     scope->is_shield = options->shield;
+    scope->is_soft = options->soft;
+    scope->failures = options->failures ? options->failures : scope->own_failures;
+    scope->failure_room = !options->failures                    ? SCOPE_FAILURES
+                          : options->failures_room < UINT32_MAX ? (uint32_t)options->failures_room
+                                                                : UINT32_MAX;
     enter(scope, task);
     if (options->deadline)
-        rc = arm(scope, options->deadline);
+        rc = weft__scope_arm(scope, options->deadline);
     if (rc < 0) {
         leave(scope, task);
         scope->owner = NULL;
@@ -172,14 +93,22 @@ int weft_scope_open(weft_scope *scope)
 
 /* --- members --------------------------------------------------------------------------------- */
 
+static void fail_locked(struct scope *scope, const char *site, int failure)
+{
+    if (scope->failure == 0)
+        scope->failure = failure;
+    if (scope->failure_count < scope->failure_room)
+        scope->failures[scope->failure_count] = (weft_failure){failure, site};
+    scope->failure_count++;
+    weft__scope_cancel_locked(scope);
+}
+
 int weft__scope_adopt(struct scope *scope, struct task *task)
 {
-    struct task *spawner = weft__current_task();
-
-    if (!spawner)
+    if (!weft__current_task())
         return -EPERM;
     if (!scope->owner)
-        return -EINVAL;
+        return scope->was_closed ? -ESHUTDOWN : -EINVAL;
     lock_acquire(scope->tree);
     task->home = scope;
     store_relaxed(&task->scope, scope); /* relaxed: the task is not known yet */
@@ -189,12 +118,12 @@ int weft__scope_adopt(struct scope *scope, struct task *task)
     return 0;
 }
 
-void weft__scope_spawn_failed(struct scope *scope, int error)
+void weft__scope_spawn_failed(struct scope *scope, const char *site, int error)
 {
-    if (!scope->owner)
+    if (!scope->owner || !weft__current_task())
         return;
     lock_acquire(scope->tree);
-    fail_locked(scope, error);
+    fail_locked(scope, site ? site : "(no site given)", error);
     lock_release(scope->tree);
 }
 
@@ -202,55 +131,101 @@ void weft__scope_task_ended(struct runtime *runtime, struct task *task, int stat
 {
     struct scope *home = task->home;
     struct lock *tree = home->tree;
-    bool was_asked;
 
     lock_acquire(tree);
-    was_asked = future_is_cancelled(&task->future);
     list_remove(&home->members, &task->home_link);
-    if (status == -ECANCELED && load_relaxed(&home->cancelled)) /* relaxed: under the lock */
+    bool is_starters = weft__start_ended(task, status);
+    bool is_cut = status == -ECANCELED && load_relaxed(&home->cancelled); /* under the lock */
+    if (is_cut)
         home->was_cut = true;
-    else if (status < 0 && !(status == -ECANCELED && was_asked))
-        fail_locked(home, status);
+    else if (status < 0 && !is_starters &&
+             !(status == -ECANCELED && future_is_cancelled(&task->future)))
+        fail_locked(home, future_site(&task->future), status);
     weft__future_complete(runtime, &task->future, status); /* frees the slot */
     if (--home->live == 0 && home->closer)
         (void)weft__wake(home->closer, 0); /* false: cancelled, and it looks at live itself */
     lock_release(tree);                    /* the last touch: I4 */
 }
 
+size_t weft_scope_failures(const weft_scope *memory, weft_failure *ret_failures, size_t room)
+{
+    /* The lock is taken, nothing else is changed. */
+    struct scope *scope = scope_in((weft_scope *)(uintptr_t)memory);
+    bool is_open = scope->owner != NULL;
+
+    if (is_open)
+        lock_acquire(scope->tree);
+    uint32_t count = scope->failure_count;
+    for (uint32_t i = 0; i < count && i < scope->failure_room && i < room; i++)
+        ret_failures[i] = scope->failures[i];
+    if (is_open)
+        lock_release(scope->tree);
+    return count;
+}
+
 /* --- closing --------------------------------------------------------------------------------- */
 
+/* One wait for the last member, with the tree's lock held around it. Returns 0 when woken by a member,
+ * -ECANCELED, -EDEADLK if a member waits for the caller. In a scope that is cancelled softly only what
+ * comes from elsewhere ends the wait: the members have heard of the soft cancel themselves. */
+static int wait_locked(struct scope *scope, struct task *task)
+{
+    uint32_t cancelled = load_relaxed(&scope->cancelled); /* relaxed: under the lock */
+    /* Where it is cancelled already, the answer that its failure is would not help. */
+    const struct edge edge = {.kind = EDGE_SCOPE,
+                              .answers = cancelled != SCOPE_HARD, /* else that did not help */
+                              .call = "weft_scope_close",
+                              .object = scope,
+                              .scope = scope};
+    struct waiter waiter;
+
+    edge_lay(&edge);
+    if (cancelled == SCOPE_SOFT)
+        weft__wait_begin_cancellable(&waiter);
+    else
+        weft__wait_begin(&waiter);
+    scope->closer = &waiter;
+    lock_release(scope->tree);
+    if (cancelled == SCOPE_SOFT && weft__task_cancel_reaches(task))
+        weft__wait_interrupt(task); /* it came before the wait could be seen */
+    weft__edge_check(&waiter, &edge);
+    int rc = weft__wait_commit(&waiter, cancelled ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
+    edge_lift(&waiter); /* the wait suspended: worker, errno stale */
+    if (rc == WAKE_DEADLOCK)
+        rc = weft__edge_answer(&waiter);
+    lock_acquire(scope->tree);
+    scope->closer = NULL;
+    return rc;
+}
+
 /* Waits until the last member has ended; a cancel from outside cancels them. */
-static void wait_for_members(struct scope *scope)
+static void wait_for_members(struct scope *scope, struct task *task)
 {
     lock_acquire(scope->tree);
     while (scope->live > 0) {
-        struct waiter waiter;
-        bool cancelled = load_relaxed(&scope->cancelled); /* relaxed: under the lock */
-        const struct edge edge = {.kind = EDGE_SCOPE,
-                                  .answers = !cancelled, /* else that did not help */
-                                  .call = "weft_scope_close",
-                                  .object = scope,
-                                  .scope = scope};
+        int rc = wait_locked(scope, task); /* suspends: worker, errno stale */
 
-        edge_lay(&edge);
-        weft__wait_begin(&waiter);
-        scope->closer = &waiter;
-        lock_release(scope->tree);
-        weft__edge_check(&waiter, &edge);
-        int rc = weft__wait_commit(&waiter, cancelled ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
-        edge_lift(&waiter); /* the wait suspended: worker, errno stale */
-        if (rc == WAKE_DEADLOCK)
-            rc = weft__edge_answer(&waiter);
-        lock_acquire(scope->tree);
-        scope->closer = NULL;
-        if (rc == -EDEADLK) {
-            fail_locked(scope, rc); /* the members' waits may end so */
-        } else if (rc < 0) {
+        if (rc == -EDEADLK)
+            fail_locked(scope, future_site(&task->future), rc); /* the members' waits may end so */
+        else if (rc < 0)
             scope->was_cut = true;
-            cancel_locked(scope);
-        }
+        if (rc == -ECANCELED && weft__task_cancel_reaches(task))
+            weft__scope_cancel_locked(
+                scope); /* else a scope was cancelled, which marked this one */
     }
     lock_release(scope->tree);
+}
+
+/* Whether a cancel from outside the scope, which has been left, had reached into it. */
+static bool is_reached(struct scope *scope, struct task *task)
+{
+    struct scope *parent = scope->parent;
+
+    if (scope->is_shield)
+        return false;
+    return weft__task_cancel_reaches(task) ||
+           (parent &&
+            load_seq(&parent->cancelled) >= (uint32_t)(scope->is_soft ? SCOPE_HARD : SCOPE_SOFT));
 }
 
 static int result(struct scope *scope, struct task *task, int rc)
@@ -261,26 +236,34 @@ static int result(struct scope *scope, struct task *task, int rc)
         return rc;
     if (scope->stopped)
         return rc > 0 ? rc : 0;
-    /* A cancel from outside is told first, but it did not reach into a shield. */
-    if (load_seq(&scope->expired) && (scope->is_shield || !weft__task_is_cancelled(task)))
-        return -ETIMEDOUT;
-    return -ECANCELED;
+    /* A cancel from outside is told first. */
+    return load_seq(&scope->expired) && !is_reached(scope, task) ? -ETIMEDOUT : -ECANCELED;
 }
 
-static int close_scope(struct scope *scope, struct task *task, int rc)
+static void body_failed(struct scope *scope, struct task *task, int rc)
 {
-    if (rc < 0) {
-        lock_acquire(scope->tree);
-        bool by_cancel = rc == -ECANCELED && load_relaxed(&scope->cancelled); /* under the lock */
-        if (!by_cancel)
-            fail_locked(scope, rc);
-        lock_release(scope->tree);
+    lock_acquire(scope->tree);
+    if (rc != -ECANCELED)
+        fail_locked(scope, future_site(&task->future), rc);
+    else if (!load_relaxed(&scope->cancelled)) { /* relaxed: under the lock */
+        if (weft__task_cancel_reaches(task))
+            weft__scope_cancel_locked(scope);
+        else
+            fail_locked(scope, future_site(&task->future),
+                        rc); /* not weft's: another's ECANCELED */
     }
-    wait_for_members(scope); /* suspends: worker, errno stale */
-    if (scope->has_timer)
-        weft__timer_remove(&scope->timer);
+    lock_release(scope->tree);
+}
+
+int weft__scope_close(struct scope *scope, struct task *task, int rc)
+{
+    if (rc < 0)
+        body_failed(scope, task, rc);
+    wait_for_members(scope, task); /* suspends: worker, errno stale */
+    weft__scope_disarm(scope);
     leave(scope, task);
     scope->owner = NULL;
+    scope->was_closed = true;
     return result(scope, task, rc);
 }
 
@@ -289,83 +272,35 @@ int weft_scope_close(weft_scope *memory, int rc)
     struct task *task = weft__current_task();
     struct scope *scope = scope_in(memory);
 
-    if (!task || (scope->owner && scope->owner != task))
+    if (!task)
         return -EPERM;
-    if (!scope->owner || load_relaxed(&task->scope) != scope) /* own field */
-        return -EINVAL;
-    return close_scope(scope, task, rc);
-}
-
-void weft__scope_leave(weft_scope *memory)
-{
-    struct scope *scope = scope_in(memory);
-
-    if (scope->owner)
-        (void)!weft_scope_close(memory, 0); /* the block's own status is on its way already */
-}
-
-void weft__scope_close_leftovers(struct task *task)
-{
-    struct runtime *runtime = weft__worker()->runtime;
-
-    for (struct scope *scope; (scope = load_relaxed(&task->scope)) != task->home;) { /* own field */
-        weft__report(runtime,
-                     "task %s ended with a scope open: close it with weft_scope_close "
-                     "on every way out, or declare it with WEFT_SCOPE",
-                     future_site(&task->future));
-        (void)close_scope(scope, task, -ECANCELED); /* suspends; its members end first */
+    if (scope->owner && scope->owner != task) {
+        weft__scope_report(task,
+                           "closed a scope that another task has opened: who opens it, closes "
+                           "it");
+        return -EPERM;
     }
+    if (!scope->owner) {
+        weft__scope_report(task, scope->was_closed ? "closed a scope twice"
+                                                   : "closed a scope that was not open");
+        return -EINVAL;
+    }
+    if (load_relaxed(&task->scope) != scope) { /* own field */
+        weft__scope_report(task,
+                           "closed a scope in which it has another one open: close that first");
+        return -EINVAL;
+    }
+    return weft__scope_close(scope, task, rc); /* suspends: worker, errno stale */
 }
 
-/* --- from inside and outside ----------------------------------------------------------------- */
-
-int weft_scope_cancel(weft_scope *memory)
-{
-    struct scope *scope = scope_in(memory);
-
-    if (!scope->owner)
-        return 0;
-    lock_acquire(scope->tree);
-    cancel_locked(scope);
-    lock_release(scope->tree);
-    return 0;
-}
-
-int weft_scope_stop(weft_scope *memory)
-{
-    struct scope *scope = scope_in(memory);
-
-    if (!scope->owner)
-        return 0;
-    lock_acquire(scope->tree);
-    if (!load_relaxed(&scope->cancelled)) /* relaxed: under the lock */
-        scope->stopped = true;
-    cancel_locked(scope);
-    lock_release(scope->tree);
-    return 0;
-}
+/* --- asking ---------------------------------------------------------------------------------- */
 
 bool weft_scope_expired(const weft_scope *scope)
 {
-    return load_seq(&scope_in_const(scope)->expired);
+    return load_seq(&((const struct scope *)(const void *)scope)->expired);
 }
 
 bool weft_scope_cancelled(const weft_scope *scope)
 {
-    return load_seq(&scope_in_const(scope)->cancelled) != 0;
+    return load_seq(&((const struct scope *)(const void *)scope)->cancelled) != SCOPE_OPEN;
 }
-
-/* --- one-liners ------------------------------------------------------------------------------ */
-
-static int run_in_scope(weft_time ns, bool shield, weft_fn fn, void *arg)
-{
-    weft_scope scope;
-    weft_time deadline = ns == WEFT_FOREVER ? 0 : ns <= 0 ? -1 : deadline_after(weft_now(), ns);
-    int rc = weft_scope_open_with(&scope, &(weft_scope_options){deadline, shield});
-
-    return rc < 0 ? rc : weft_scope_close(&scope, fn(arg));
-}
-
-int weft_timeout(weft_time ns, weft_fn fn, void *arg) { return run_in_scope(ns, false, fn, arg); }
-
-int weft_shield(weft_time ns, weft_fn fn, void *arg) { return run_in_scope(ns, true, fn, arg); }

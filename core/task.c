@@ -9,6 +9,7 @@
 
 #include <weft/time.h>
 
+#include "core/local.h"
 #include "core/scope.h"
 #include "core/sys.h"
 #include "core/worker.h"
@@ -85,6 +86,17 @@ static void tell_drain(struct runtime *runtime)
     weft__futex_wake(&runtime->drain_signal, 1);
 }
 
+/* The new task sees the values that its spawner sees now. */
+static void inherit_locals(struct task *task)
+{
+    struct task *spawner = weft__current_task();
+
+    if (!spawner || !spawner->locals)
+        return;
+    weft__locals_share(spawner->locals);
+    task->locals = spawner->locals;
+}
+
 static int start(struct runtime *runtime, struct scope *home, struct task *task,
                  weft_future *ret_handle)
 {
@@ -98,6 +110,7 @@ static int start(struct runtime *runtime, struct scope *home, struct task *task,
     tell_drain(runtime); /* while the spawner is still live: see until_tasks_ended() */
     if (rc < 0)
         return rc;
+    inherit_locals(task);
     if (home)
         or_seq(&task->future.state, FUTURE_SCOPED);
     *ret_handle = weft__future_handle(&task->future); /* the task may end at once after this */
@@ -108,26 +121,35 @@ static int start(struct runtime *runtime, struct scope *home, struct task *task,
     return 0;
 }
 
-weft_future weft__task_spawn(struct runtime *runtime, struct scope *home,
-                             const weft_task_options *options, weft_fn fn, void *arg)
+static weft_future task_spawn(struct runtime *runtime, struct scope *home,
+                              struct starting *starting, const weft_task_options *options,
+                              weft_fn fn, void *arg)
 {
     weft_future handle;
     int rc = weft__runtime_refuses(runtime) ? -ESHUTDOWN : check_options(options, fn);
     struct task *task = rc < 0 ? NULL : task_new(runtime, options, fn, arg);
 
+    if (task)
+        task->starting = starting;
     if (rc == 0)
         rc = task ? start(runtime, home, task, &handle) : -ENOMEM;
     if (rc == 0)
         return handle;
     if (options->drop)
         options->drop(options->val_bytes ? (void *)(uintptr_t)options->val : arg);
-    if (home)
-        weft__scope_spawn_failed(home, rc);
+    if (home && !starting)
+        weft__scope_spawn_failed(home, options->site, rc);
     return weft__future_failed(rc);
 }
 
-static weft_future spawn(struct scope *home, const weft_task_options *options, weft_fn fn,
-                         void *arg)
+weft_future weft__task_spawn(struct runtime *runtime, struct scope *home,
+                             const weft_task_options *options, weft_fn fn, void *arg)
+{
+    return task_spawn(runtime, home, NULL, options, fn, arg);
+}
+
+weft_future weft__task_start(struct scope *home, struct starting *starting,
+                             const weft_task_options *options, weft_fn fn, void *arg)
 {
     struct runtime *runtime;
     weft_future handle;
@@ -138,9 +160,15 @@ static weft_future spawn(struct scope *home, const weft_task_options *options, w
             options->drop(options->val_bytes ? (void *)(uintptr_t)options->val : arg);
         return weft__future_failed(rc);
     }
-    handle = weft__task_spawn(runtime, home, options, fn, arg);
+    handle = task_spawn(runtime, home, starting, options, fn, arg);
     weft__runtime_leave(runtime);
     return handle;
+}
+
+static weft_future spawn(struct scope *home, const weft_task_options *options, weft_fn fn,
+                         void *arg)
+{
+    return weft__task_start(home, NULL, options, fn, arg);
 }
 
 weft_future weft_spawn_with(const weft_task_options *options, weft_fn fn, void *arg)
@@ -185,6 +213,8 @@ void weft__task_end(struct runtime *runtime, struct task *task, int status)
 
     /* relaxed: own field, a statistic */
     store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1);
+    if (task->locals) /* it has never run */
+        weft__locals_drop(task);
     if (task->home)
         weft__scope_task_ended(runtime, task, status);
     else
@@ -230,6 +260,8 @@ void weft__task_main(void *arg)
     } else if (task->held) {
         weft__mutexes_abandon(task);
     }
+    if (task->locals)
+        weft__locals_drop(task);
     struct worker *worker = weft__worker();
     worker->after = after_last;
     worker->after_arg = (void *)(intptr_t)status;

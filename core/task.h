@@ -16,7 +16,9 @@
 #include "core/future.h"
 #include "core/runtime.h"
 
+struct locals;
 struct scope;
+struct starting;
 struct worker;
 
 struct task {
@@ -35,6 +37,9 @@ struct task {
     struct scope *home;            /* (i) the scope that owns it; NULL: its handle does */
     struct link home_link;         /* in home's list; under the tree's lock */
     _Atomic(struct scope *) scope; /* (w+) innermost open scope; changed under the tree's lock */
+    struct starting *starting;     /* (w) who waits until it is ready; see scope_start.c */
+    bool is_ready;                 /* (w) it has said so */
+    struct locals *locals;         /* (w) its task-local values; NULL: none */
 
     _Alignas(16) unsigned char val[WEFT_VAL_BYTES];
 };
@@ -46,6 +51,11 @@ extern const struct future_kind weft__task_kind;
 /* Makes a task and makes it ready. `home` is its scope, or NULL. The errors of weft_spawn_with
  * travel in the handle; then drop has run. */
 weft_future weft__task_spawn(struct runtime *runtime, struct scope *home,
+                             const weft_task_options *options, weft_fn fn, void *arg);
+
+/* As weft_scope_spawn_with, for somebody who waits until the task is ready: his is also the failure
+ * of the spawn. */
+weft_future weft__task_start(struct scope *home, struct starting *starting,
                              const weft_task_options *options, weft_fn fn, void *arg);
 
 /* Whether every wait of the task answers -ECANCELED now. For the task itself; others must hold the

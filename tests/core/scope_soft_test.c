@@ -1,0 +1,722 @@
+/*
+ * scope_soft_test - the two-phase cancel: what ends at once, what goes on until the grace is over.
+ */
+#include "tasks.h"
+
+struct seen {
+    int rc, second, third, fourth;
+    bool flag, other_flag;
+    _Atomic int count, started, go;
+    weft_event open;
+    weft_scope scope, other;
+};
+
+#define SEEN_INIT                        \
+    {                                    \
+        .rc = 0, .open = WEFT_EVENT_INIT \
+    }
+
+/* Waits until the event is set, and tells what the wait said. */
+static int waits_for_the_event(void *arg)
+{
+    struct seen *seen = arg;
+
+    atomic_fetch_add(&seen->started, 1);
+    int rc = weft_event_wait(&seen->open); /* suspends: worker, errno stale */
+    if (rc == 0)
+        atomic_fetch_add(&seen->count, 1);
+    return rc;
+}
+
+static int waits_softly(void *arg) { return weft_soft(waits_for_the_event, arg); }
+
+/* A member with one wait in a soft block and one behind it. */
+static int waits_softly_then_plainly(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->second = waits_softly(arg);
+    seen->third = weft_sleep(WEFT_FOREVER);
+    return seen->third;
+}
+
+static int until_started(struct seen *seen, int count)
+{
+    while (atomic_load(&seen->started) < count)
+        if (weft_yield() < 0)
+            return -ECANCELED;
+    for (int i = 0; i < 10; i++)
+        (void)!weft_yield(); /* lets them come to their waits */
+    return 0;
+}
+
+static int cancels_softly(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    (void)weft_scope_spawn(&seen->scope, sleeps_and_counts, (void *)&seen->go);
+    seen->rc += until_started(seen, 1);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    seen->fourth = weft_sleep(WEFT_FOREVER); /* the body's own wait ends */
+    while (atomic_load(&seen->go) == 0)      /* and that of the one that sleeps */
+        (void)!weft_yield();
+    seen->flag = atomic_load(&seen->count) == 0;
+    weft_event_set(&seen->open);
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void a_soft_cancel_ends_plain_waits_at_once_and_lets_soft_blocks_finish(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, cancels_softly, &seen);
+
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, 0);
+        assert_int_equal(seen.third, -ECANCELED);
+        assert_int_equal(seen.fourth, -ECANCELED);
+        assert_true(seen.flag);
+        assert_int_equal(seen.count, 1);
+    }
+}
+
+static int lets_the_grace_run_out(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    seen->rc += until_started(seen, 1);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_ms(1));
+    seen->fourth = weft_scope_close(&seen->scope, 0);
+    seen->flag = weft_scope_expired(&seen->scope);
+    return weft_yield();
+}
+
+static void when_the_grace_is_over_soft_blocks_end_too(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, lets_the_grace_run_out, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, -ECANCELED);
+        assert_int_equal(seen.third, -ECANCELED);
+        assert_int_equal(seen.fourth, -ECANCELED);
+        assert_false(seen.flag); /* the grace is no deadline */
+    }
+}
+
+static int cancels_softly_then_hard(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    seen->rc += until_started(seen, 1);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    seen->rc += weft_scope_cancel(&seen->scope);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER); /* too late */
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void a_hard_cancel_ends_the_grace(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, cancels_softly_then_hard, &seen);
+
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, -ECANCELED);
+    }
+}
+
+static int cancels_without_grace(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    seen->rc += until_started(seen, 1);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, -5);
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void a_soft_cancel_without_grace_is_a_hard_one(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, cancels_without_grace, &seen);
+
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, -ECANCELED);
+    }
+}
+
+/* Inside a soft block: a block in the block, a scope in it, a member of that, a time-out. */
+static int waits_deep_inside(void *arg)
+{
+    struct seen *seen = arg;
+    weft_scope inner;
+    int rc = weft_scope_open(&inner);
+
+    (void)weft_scope_spawn(&inner, waits_for_the_event, seen);
+    (void)weft_scope_spawn(&inner, waits_softly, seen);
+    if (rc == 0)
+        rc = weft_timeout(weft_s(1000), waits_for_the_event, seen);
+    if (rc == 0)
+        rc = weft_await(weft_spawn(waits_for_the_event, seen));
+    return weft_scope_close(&inner, rc);
+}
+
+static int waits_softly_and_deep(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->second = weft_soft(waits_deep_inside, seen);
+    return seen->second;
+}
+
+static int cancels_softly_from_above(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_and_deep, seen);
+    seen->rc += until_started(seen, 3);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    weft_event_set(&seen->open);
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void what_stands_inside_a_soft_block_is_soft_at_any_depth(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, cancels_softly_from_above, &seen);
+
+        assert_int_equal(rc, 0); /* nothing was cut short */
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, 0);
+        assert_int_equal(seen.count, 4);
+    }
+}
+
+static int cancels_hard_from_above(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_and_deep, seen);
+    seen->rc += until_started(seen, 3);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_us(300));
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void at_the_end_of_the_grace_soft_blocks_end_at_any_depth(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, cancels_hard_from_above, &seen);
+
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, -ECANCELED);
+        assert_int_equal(seen.count, 0);
+    }
+}
+
+static int yields_once(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->flag = weft_cancelled();
+    return weft_yield();
+}
+
+static int opens_soft_blocks_late(void *arg)
+{
+    struct seen *seen = arg;
+    const weft_scope_options soft = {.soft = true};
+
+    seen->rc = weft_scope_open(&seen->scope);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    seen->rc +=
+        weft_scope_open(&seen->other); /* a plain scope inside is cancelled from the start */
+    seen->second = weft_yield();
+    seen->rc += weft_soft(yields_once, seen); /* and a soft block in it is not */
+    seen->other_flag = weft_cancelled();
+    seen->third = weft_scope_close(&seen->other, weft_yield());
+    seen->rc += weft_scope_open_with(&seen->other, &soft);
+    seen->rc += weft_yield();
+    seen->rc += weft_scope_close(&seen->other, 0);
+    seen->rc += weft_scope_cancel(&seen->scope);
+    seen->fourth = weft_soft(yields_once, seen); /* after a hard cancel it is */
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void a_soft_block_opened_after_the_soft_cancel_goes_on_and_after_a_hard_one_not(void **state)
+{
+    struct seen seen = SEEN_INIT;
+
+    (void)state;
+    int rc = check_run(1, opens_soft_blocks_late, &seen);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(seen.rc, 0);
+    assert_int_equal(seen.second, -ECANCELED);
+    assert_true(seen.other_flag);
+    assert_int_equal(seen.third, -ECANCELED);
+    assert_int_equal(seen.fourth, -ECANCELED);
+    assert_true(seen.flag); /* of the last one */
+}
+
+static int goes_into_a_late_soft_block(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->third = weft_yield();
+    return waits_softly(seen);
+}
+
+static int spawns_into_a_softly_cancelled_scope(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_ms(1));
+    (void)weft_scope_spawn(&seen->scope, goes_into_a_late_soft_block, seen);
+    seen->second = weft_scope_close(&seen->scope, 0);
+    return 0;
+}
+
+static void a_late_soft_block_ends_with_the_grace(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, spawns_into_a_softly_cancelled_scope, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.third, -ECANCELED);
+        assert_int_equal(seen.second, -ECANCELED);
+        assert_int_equal(seen.count, 0);
+    }
+}
+
+static int moves_the_grace(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    seen->rc += until_started(seen, 1);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_s(1000));
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_us(200));
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void the_end_of_the_grace_can_be_moved_nearer(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, moves_the_grace, &seen);
+
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(seen.second, -ECANCELED);
+    }
+}
+
+static int sleeps_longer_than_the_grace(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->second = weft_sleep(weft_ms(250));
+    return seen->second;
+}
+
+static int sleeps_longer_softly(void *arg) { return weft_soft(sleeps_longer_than_the_grace, arg); }
+
+static int takes_the_grace_away(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_ms(200));
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    (void)weft_scope_spawn(&seen->scope, sleeps_longer_softly, seen);
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void a_grace_for_ever_never_ends(void **state)
+{
+    struct seen seen = SEEN_INIT;
+
+    (void)state;
+    int rc = check_run(1, takes_the_grace_away, &seen);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(seen.rc, 0);
+    assert_int_equal(seen.second, 0);
+}
+
+static int closes_over_a_soft_member(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    seen->fourth = weft_scope_close(&seen->scope, 0);
+    seen->flag = weft_cancelled();
+    return 0;
+}
+
+static int cancels_who_closes_softly(void *arg)
+{
+    struct seen *seen = arg;
+    weft_future closer = weft_spawn(closes_over_a_soft_member, seen);
+
+    seen->rc = until_started(seen, 1);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    for (int i = 0; i < 100; i++)
+        seen->rc += weft_yield();
+    if (atomic_load(&seen->go))
+        (void)weft_cancel(closer); /* the closer itself, not its scope */
+    else
+        weft_event_set(&seen->open);
+    return weft_await(closer);
+}
+
+static void close_waits_for_soft_members_when_its_wait_is_softly_cancelled(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, cancels_who_closes_softly, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, 0);
+        assert_int_equal(seen.fourth, -ECANCELED);
+        assert_false(seen.flag); /* it was the scope, not the task */
+    }
+}
+
+static void cancelling_who_closes_during_the_grace_ends_the_soft_members(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        atomic_store(&seen.go, 1);
+        int rc = check_run(n, cancels_who_closes_softly, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, -ECANCELED);
+        assert_int_equal(seen.fourth, -ECANCELED);
+        assert_true(seen.flag);
+    }
+}
+
+static int fails_when_told(void *arg)
+{
+    until_set(&((struct seen *)arg)->go);
+    return -EIO;
+}
+
+static int fails_softly(void *arg) { return weft_soft(fails_when_told, arg); }
+
+static int fails_during_the_grace(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    (void)weft_scope_spawn(&seen->scope, fails_softly, seen);
+    seen->rc += until_started(seen, 1);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    atomic_store(&seen->go, 1);
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void a_failure_during_the_grace_cancels_the_rest(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, fails_during_the_grace, &seen);
+
+        assert_int_equal(rc, -EIO);
+        assert_int_equal(seen.second, -ECANCELED);
+    }
+}
+
+static int passes_a_deadline_during_the_grace(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    seen->rc += weft_scope_deadline(&seen->scope, weft_now() + weft_ms(1));
+    seen->fourth = weft_scope_close(&seen->scope, 0);
+    seen->flag = weft_scope_expired(&seen->scope);
+    return weft_yield();
+}
+
+static void a_deadline_ends_the_grace(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, passes_a_deadline_during_the_grace, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, -ECANCELED);
+        assert_int_equal(seen.fourth, -ECANCELED); /* the cancel had come before the deadline */
+        assert_false(seen.flag);
+    }
+}
+
+static int times_out_in_a_soft_block(void *arg)
+{
+    struct seen *seen = arg;
+    const weft_scope_options soft = {.soft = true, .deadline = weft_now() + weft_ms(1)};
+
+    seen->rc = weft_scope_open(&seen->scope);
+    seen->rc += weft_scope_open_with(&seen->other, &soft);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    seen->second = weft_scope_close(&seen->other, weft_sleep(WEFT_FOREVER));
+    seen->third = weft_scope_close(&seen->scope, weft_yield());
+    return weft_yield();
+}
+
+static void a_soft_block_that_expires_in_the_grace_says_etimedout(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, times_out_in_a_soft_block, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, -ETIMEDOUT);
+        assert_int_equal(seen.third, -ECANCELED);
+    }
+}
+
+/* A scope of its own inside a soft block, which it cancels softly. */
+static int cancels_its_own_softly(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc += weft_scope_open(&seen->other);
+    seen->second = weft_yield();
+    seen->rc += weft_scope_cancel_soft(&seen->other, WEFT_FOREVER);
+    seen->third = weft_yield();
+    seen->fourth = weft_scope_close(&seen->other, seen->third);
+    return weft_yield();
+}
+
+static int nests_soft_cancels(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    seen->rc += weft_soft(cancels_its_own_softly, seen);
+    seen->flag = weft_scope_cancelled(&seen->scope);
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void a_block_protects_from_soft_cancels_outside_it_not_from_those_inside(void **state)
+{
+    struct seen seen = SEEN_INIT;
+
+    (void)state;
+    int rc = check_run(1, nests_soft_cancels, &seen);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(seen.rc, 0);
+    assert_int_equal(seen.second, 0);
+    assert_int_equal(seen.third, -ECANCELED);
+    assert_int_equal(seen.fourth, -ECANCELED);
+    assert_true(seen.flag);
+}
+
+static int cleans_up(void *arg)
+{
+    struct seen *seen = arg;
+
+    atomic_fetch_add(&seen->started, 1);
+    return weft_event_wait(&seen->open);
+}
+
+static int shields_in_a_soft_block(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->fourth = weft_shield(WEFT_FOREVER, cleans_up, seen);
+    return weft_yield();
+}
+
+static int runs_the_shield_softly(void *arg) { return weft_soft(shields_in_a_soft_block, arg); }
+
+static int outlives_the_grace(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, runs_the_shield_softly, seen);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    seen->rc += until_started(seen, 2);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_us(100));
+    while (seen->second == 0) /* until the other block has ended: the grace is over */
+        (void)!weft_yield();
+    weft_event_set(&seen->open);
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void a_shield_in_a_soft_block_outlives_the_grace(void **state)
+{
+    struct seen seen = SEEN_INIT;
+
+    (void)state;
+    seen.fourth = 1;
+    int rc = check_run(1, outlives_the_grace, &seen);
+
+    assert_int_equal(rc, -ECANCELED);
+    assert_int_equal(seen.rc, 0);
+    assert_int_equal(seen.second, -ECANCELED);
+    assert_int_equal(seen.fourth, 0);
+}
+
+static int asks_from_outside(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    seen->second = weft_scope_close(&seen->scope, 0);
+    seen->third = weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER); /* closed */
+    return 0;
+}
+
+static void a_soft_cancel_of_a_closed_scope_does_nothing_and_outside_a_task_is_eperm(void **state)
+{
+    struct seen seen = SEEN_INIT;
+
+    (void)state;
+    int rc = check_run(1, asks_from_outside, &seen);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(seen.third, 0);
+    assert_false(weft_scope_cancelled(&seen.scope));
+    assert_int_equal(weft_scope_cancel_soft(&seen.scope, 1), -EPERM);
+    assert_int_equal(weft_soft(sleeps, NULL), -EPERM);
+}
+
+/* --- a server -------------------------------------------------------------------------------- */
+
+#define CONNECTIONS 100
+
+static int serves(void *arg)
+{
+    struct seen *seen = arg;
+
+    for (;;) {
+        int rc = waits_softly(seen); /* a request */
+
+        if (rc == 0)
+            rc = weft_sleep(WEFT_FOREVER); /* the next one does not come */
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static int stops_a_server(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    for (int i = 0; i < CONNECTIONS; i++)
+        (void)weft_scope_spawn(&seen->scope, serves, seen);
+    for (int i = 0; i < CONNECTIONS; i++)
+        (void)weft_scope_spawn(&seen->scope, sleeps_and_counts, (void *)&seen->go);
+    seen->rc += until_started(seen, CONNECTIONS);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_s(1000));
+    while (atomic_load(&seen->go) < CONNECTIONS) /* idle ones end */
+        (void)!weft_yield();
+    weft_event_set(&seen->open); /* busy ones finish what they do, and end then */
+    return weft_scope_close(&seen->scope, 0);
+}
+
+static void a_server_finishes_its_requests_and_ends(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, stops_a_server, &seen);
+
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.go, CONNECTIONS);
+        assert_int_equal(seen.count, CONNECTIONS);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_soft_cancel_ends_plain_waits_at_once_and_lets_soft_blocks_finish),
+        cmocka_unit_test(when_the_grace_is_over_soft_blocks_end_too),
+        cmocka_unit_test(a_hard_cancel_ends_the_grace),
+        cmocka_unit_test(a_soft_cancel_without_grace_is_a_hard_one),
+        cmocka_unit_test(what_stands_inside_a_soft_block_is_soft_at_any_depth),
+        cmocka_unit_test(at_the_end_of_the_grace_soft_blocks_end_at_any_depth),
+        cmocka_unit_test(
+            a_soft_block_opened_after_the_soft_cancel_goes_on_and_after_a_hard_one_not),
+        cmocka_unit_test(a_late_soft_block_ends_with_the_grace),
+        cmocka_unit_test(the_end_of_the_grace_can_be_moved_nearer),
+        cmocka_unit_test(a_grace_for_ever_never_ends),
+        cmocka_unit_test(close_waits_for_soft_members_when_its_wait_is_softly_cancelled),
+        cmocka_unit_test(cancelling_who_closes_during_the_grace_ends_the_soft_members),
+        cmocka_unit_test(a_failure_during_the_grace_cancels_the_rest),
+        cmocka_unit_test(a_deadline_ends_the_grace),
+        cmocka_unit_test(a_soft_block_that_expires_in_the_grace_says_etimedout),
+        cmocka_unit_test(a_block_protects_from_soft_cancels_outside_it_not_from_those_inside),
+        cmocka_unit_test(a_shield_in_a_soft_block_outlives_the_grace),
+        cmocka_unit_test(a_soft_cancel_of_a_closed_scope_does_nothing_and_outside_a_task_is_eperm),
+        cmocka_unit_test(a_server_finishes_its_requests_and_ends),
+    };
+
+    return CHECK_GROUP(tests);
+}
