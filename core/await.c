@@ -15,7 +15,9 @@
  *             I2  a task's gather is not touched after left reached 0: the wake goes to its sleeper,
  *                 which is type-stable; a thread's is touched only under its lock, which the thread
  *                 takes once more before it returns
- *             I3  first[o] is whoever was first to end so, and never changes again
+ *             I3  first[o] is whoever was first to end so, and never changes again, but for I4
+ *             I4  of what decides and a cancel the first to wake who waits counts, so that the result
+ *                 is as if both had come in that order
  */
 #include <errno.h>
 
@@ -129,8 +131,6 @@ static int finish(struct runtime *runtime, struct gather *gather, const weft_fut
     bool is_ending = false;
 
     while (load_seq(&gather->left) > 0) {
-        uint32_t none = 0;
-
         if (!is_ending && load_seq(&gather->first[gather->verdict])) {
             is_ending = true;
             weft__group_cancel(runtime, futures, n);
@@ -139,7 +139,7 @@ static int finish(struct runtime *runtime, struct gather *gather, const weft_fut
         if (rc == WAKE_DEADLOCK)
             return -EDEADLK;
         if (rc < 0)
-            (void)cas_seq(&gather->first[gather->verdict], &none, CUT); /* unless decided before */
+            store_seq(&gather->first[gather->verdict], CUT); /* it came before what decides: I4 */
     }
     if (is_thread(gather)) { /* I2: the last to arrive has left */
         lock_acquire(&gather->lock);

@@ -170,13 +170,13 @@ static int ends_slowly(void *arg)
     return rc;
 }
 
-/* One that ends at once, and slow ones. */
+/* One that has ended, and slow ones. */
 static int begins_slow_ones(struct seen *seen)
 {
-    static int status = 3;
-
     for (int i = 0; i < MANY; i++)
-        seen->futures[i] = i == 4 ? weft_spawn(ends_with, &status) : weft_spawn(ends_slowly, seen);
+        seen->futures[i] =
+            i == 4 ? weft_promise_new(&seen->promises[4]) : weft_spawn(ends_slowly, seen);
+    (void)weft_promise_set(seen->promises[4], 3); /* nobody else sets it */
     return weft_completed_init(&seen->all, seen->futures, MANY);
 }
 
@@ -544,6 +544,50 @@ static void of_ten_thousand_each_is_told_once(void **state)
     }
 }
 
+/* Ends the first one as soon as the iteration knows it. */
+static void *ends_the_first(void *arg)
+{
+    weft_promise *promises = arg;
+    weft_future first = {promises[0].slot, promises[0].generation};
+
+    until_owned(first);
+    (void)weft_promise_set(promises[0], 0);
+    return NULL;
+}
+
+static void one_that_ends_while_it_begins_comes_after_those_that_had(void **state)
+{
+    static weft_promise promises[CROWD];
+    static weft_future futures[CROWD];
+    struct seen seen = {.second = 0};
+    size_t index = 0;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(weft_start(&(weft_options){.workers = 1}), 0);
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < CROWD; i++)
+            futures[i] = weft_promise_new(&promises[i]);
+        for (int i = 1; i < CROWD; i++)
+            (void)weft_promise_set(promises[i], i);
+        assert_int_equal(pthread_create(&thread, NULL, ends_the_first, promises), 0);
+        assert_int_equal(weft_completed_init(&seen.all, futures, CROWD), 0);
+        for (int i = 1; i < CROWD; i++) {
+            (void)!weft_completed_next(&seen.all, &index, NULL); /* its place tells */
+            seen.second += index != (size_t)i;
+        }
+        (void)!weft_completed_next(&seen.all, &index, NULL);
+        seen.third += index != 0;
+        seen.rc = weft_completed_next(&seen.all, NULL, NULL);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+    assert_int_equal(weft_stop(), 0);
+
+    assert_int_equal(seen.rc, 0);
+    assert_int_equal(seen.second, 0);
+    assert_int_equal(seen.third, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -561,6 +605,7 @@ int main(void)
         cmocka_unit_test(a_plain_thread_can_go_through_futures),
         cmocka_unit_test(a_stop_in_between_ends_the_iteration_of_a_thread),
         cmocka_unit_test(of_ten_thousand_each_is_told_once),
+        cmocka_unit_test(one_that_ends_while_it_begins_comes_after_those_that_had),
     };
 
     return CHECK_GROUP(tests);

@@ -286,6 +286,49 @@ static void a_cancel_after_the_win_leaves_the_winner_and_is_told_next(void **sta
     }
 }
 
+static int races_until_told(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->futures[0] = weft_promise_new(&seen->promises[0]);
+    seen->futures[1] = weft_promise_new(&seen->promises[1]);
+    seen->rc = weft_race_n(seen->futures, 2, &seen->winner);
+    seen->third = weft_yield();
+    return 0;
+}
+
+/* Both come before the racer can run again, since there is one worker. */
+static int wins_and_cancels(void *arg)
+{
+    struct seen *seen = arg;
+    weft_future racer = weft_spawn(races_until_told, seen);
+
+    while (seen->futures[1].slot == 0)
+        (void)!weft_yield();
+    until_owned(seen->futures[1]);
+    if (!seen->before)
+        (void)weft_promise_set(seen->promises[1], 6);
+    (void)weft_cancel(racer);
+    if (seen->before)
+        (void)weft_promise_set(seen->promises[1], 6);
+    return weft_await(racer);
+}
+
+static void of_win_and_cancel_the_one_that_came_first_counts(void **state)
+{
+    (void)state;
+    for (int before = 0; before < 2; before++) {
+        struct seen seen = {.rc = -1, .before = before, .winner = 99};
+
+        int rc = check_run(1, wins_and_cancels, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, before ? -ECANCELED : 6);
+        assert_int_equal(seen.winner, before ? 99 : 1);
+        assert_int_equal(seen.third, -ECANCELED);
+    }
+}
+
 static int races_odd_lists(void *arg)
 {
     struct seen *seen = arg;
@@ -448,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_race_cancels_all_and_waits_for_their_end),
         cmocka_unit_test(a_race_begun_while_cancelled_has_no_winner_and_ends_all),
         cmocka_unit_test(a_cancel_after_the_win_leaves_the_winner_and_is_told_next),
+        cmocka_unit_test(of_win_and_cancel_the_one_that_came_first_counts),
         cmocka_unit_test(wrong_lists_are_refused_and_consume_nothing),
         cmocka_unit_test(a_failed_spawn_is_a_loser_and_alone_gives_its_error),
         cmocka_unit_test(a_job_can_race_tasks),
