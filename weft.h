@@ -12,6 +12,7 @@
  *   weft/rwlock.h    a lock for many readers or one writer
  *   weft/channel.h   weft_send, weft_receive, weft_channel_close, weft_channel_stop
  *   weft/select.h    weft_select: several things at once
+ *   weft/meet.h      capacity limiter, barrier, once, wait group
  *   weft/pool.h      weft_offload, weft_blocking
  *   weft/io.h        open, read, write, close
  *   weft/net.h       TCP: listen, accept, connect
@@ -30,6 +31,7 @@
 #include <weft/channel.h>
 #include <weft/io.h>
 #include <weft/local.h>
+#include <weft/meet.h>
 #include <weft/net.h>
 #include <weft/pool.h>
 #include <weft/runtime.h>

@@ -11,8 +11,9 @@ set(WEFT_PUBLIC_HEADERS
     io/weft/io.h
     io/weft/net.h
     pool/weft/pool.h
-    sync/weft/rwlock.h
     sync/weft/channel.h
+    sync/weft/meet.h
+    sync/weft/rwlock.h
     sync/weft/select.h
     sync/weft/sync.h)
 list(TRANSFORM WEFT_PUBLIC_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/)

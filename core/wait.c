@@ -77,6 +77,13 @@ bool weft__sleeper_waits(struct sleeper *sleeper, uint32_t *ret_seq)
     return is_waiting(word);
 }
 
+bool weft__is_waiting(const struct waiter *waiter)
+{
+    uint64_t word = load_seq(&waiter->sleeper->word);
+
+    return seq_in(word) == waiter->seq && is_waiting(word);
+}
+
 int weft__wait_check(void)
 {
     struct task *task = weft__current_task();

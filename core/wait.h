@@ -107,7 +107,11 @@ int weft__wait_commit(struct waiter *waiter, enum wait_kind kind);
  * *waiter may be gone. */
 bool weft__wake(struct waiter *waiter, unsigned reason);
 
-/* The same for who keeps only sleeper and seq: safe for a task's sleeper at any time. */
+/* Whether nothing has woken or cancelled the wait yet: for who must know that of several waiters before
+ * it wakes any. Under the object's lock. */
+bool weft__is_waiting(const struct waiter *waiter);
+
+/* As weft__wake, for who keeps only sleeper and seq: safe for a task's sleeper at any time. */
 bool weft__wake_sleeper(struct sleeper *sleeper, uint32_t seq, unsigned reason);
 
 /* Whether the task whose sleeper it is waits now, and in which wait. For tasks only. */
