@@ -355,3 +355,76 @@ idle_is_silent() {
          ready && $2 > ready + 1 && $2 < ready + 11 { print; bad = 1 }
          END { if (!ready) print "the program did not get so far"; exit bad || !ready }' "$work/trace"
 }
+
+about_semantics() { echo "S01 to S60 of docs/semantics.md, each in every configuration"; }
+part_semantics() {
+    local preset loop debug workers start line
+    need_clang
+    need_file "$symbolizer" llvm-19
+    for preset in release asan tsan; do
+        make_ready "$preset" semantics || return
+    done
+    start=$(now_ms)
+    rm -rf "$work/semantics"
+    mkdir "$work/semantics"
+    for loop in uring epoll; do
+        for workers in 1 2 3 8; do
+            for debug in plain migrate; do
+                semantics_run release $loop $debug $workers
+            done
+            for preset in asan tsan; do
+                semantics_run $preset $loop migrate $workers
+            done
+        done
+    done
+    echo "  configurations: {release plain, release migrate, asan migrate, tsan migrate}"
+    echo "  x {uring, epoll} x {1, 2, 3, 8 workers}"
+    awk -v most=60 -f tests/semantics/verdicts.awk "$work"/semantics/* >"$work/out"
+    sed '$d; s/^/  /' "$work/out"
+    line=$(tail -n 1 "$work/out")
+    row "statements" "${line%% *}" "$(awk '{ print $3 }' <<<"$line")" $(($(now_ms) - start))
+    check "docs/semantics.md names every test" semantics_named
+}
+
+semantics_named() {
+    local name bad=0
+    for name in $(grep -ohE '(STATEMENT|MISUSE|OUTSIDE)\(s[0-9]{2}_[a-z0-9_]+\)' tests/semantics/*.c |
+        sed 's/.*(//; s/)//'); do
+        grep -qF "\`$name\`" docs/semantics.md || { echo "$name is not there" && bad=1; }
+    done
+    return "$bad"
+}
+
+# semantics_run PRESET LOOP DEBUG WORKERS: all statements in one configuration.
+semantics_run() {
+    local file="$work/semantics/$1 $2 ${3/,/ } $4 workers" options=()
+    [ "$1" != tsan ] ||
+        options=(TSAN_OPTIONS=history_size=4:external_symbolizer_path="$symbolizer")
+    (timeout -k 10 300 env "${options[@]}" WEFT_LOOP="$2" WEFT_DEBUG="${3/plain/}" \
+        CHECK_ONLY_WORKERS="$4" CHECK_WATCHDOG=120 "${steady[@]}" "build/$1/tests/semantics"
+        exit $?) >"$file" 2>&1 </dev/null || true
+}
+
+# python3 with Trio: Debian's, for the one that comes first in PATH may be another.
+oracle_python=/usr/bin/python3
+
+about_oracle() { echo "the statements that asyncio and Trio share: what they do, beside weft"; }
+part_oracle() {
+    need_build
+    need_file "$oracle_python" python3
+    need_file "/usr/lib/python3/dist-packages/trio/__init__.py" python3-trio
+    make_ready release semantics || return
+    oracle_asks
+}
+
+# Each scenario is one test.
+oracle_asks() {
+    local start failures
+    start=$(now_ms)
+    timeout -k 10 120 "$oracle_python" tests/oracle/run build/release/tests/semantics \
+        >"$work/out" 2>&1 </dev/null
+    sed 's/^/  /' "$work/out"
+    failures=$(grep -c '^S[0-9][0-9] FAIL' "$work/out")
+    grep -q '^[0-9]* scenarios, ' "$work/out" || failures=$((failures + 1)) # it did not get so far
+    row "scenarios" "$(grep -c '^S[0-9][0-9] ok' "$work/out")" "$failures" $(($(now_ms) - start))
+}
