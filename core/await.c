@@ -93,7 +93,7 @@ static int wait_for_news(struct gather *gather, bool until_all)
     if (has_lock)
         lock_acquire(&gather->lock);
     if (needs_all)
-        edge_lay(&gather->edge);
+        edge_lay(gather->waiter.sleeper->task, &gather->edge);
     weft__wait_again(&gather->waiter);
     bool is_news =
         load_seq(&gather->left) == 0 || (!until_all && load_seq(&gather->first[gather->verdict]));
@@ -188,7 +188,6 @@ static int consume(struct runtime *runtime, struct gather *gather, const weft_fu
                    size_t n, int *ret_statuses, size_t *ret_winner)
 {
     gather->group.arrive = on_arrival;
-    gather->edge.kind = EDGE_FUTURES;
     gather->edge.futures = futures;
     gather->edge.count = n;
     int rc = weft__group_claim(runtime, futures, n);
@@ -215,7 +214,8 @@ static int consume(struct runtime *runtime, struct gather *gather, const weft_fu
 
 int weft__gather(struct runtime *runtime, const weft_future *futures, size_t n, int *ret_statuses)
 {
-    struct gather gather = {.verdict = FAILED, .edge = {.call = "weft_call"}};
+    static const struct edge_call edge_call = {"weft_call", EDGE_FUTURES, false};
+    struct gather gather = {.verdict = FAILED, .edge = {.call = &edge_call}};
 
     return consume(runtime, &gather, futures, n, ret_statuses, NULL);
 }
@@ -224,8 +224,10 @@ int weft__gather(struct runtime *runtime, const weft_future *futures, size_t n, 
 static int enter_and_consume(const weft_future *futures, size_t n, enum outcome verdict,
                              int *ret_statuses, size_t *ret_winner)
 {
-    static const char *const calls[] = {"weft_gather", "weft_race", "weft_gather_settled"};
-    struct gather gather = {.verdict = verdict, .edge = {.call = calls[verdict], .answers = true}};
+    static const struct edge_call calls[] = {{"weft_gather", EDGE_FUTURES, true},
+                                             {"weft_race", EDGE_FUTURES, true},
+                                             {"weft_gather_settled", EDGE_FUTURES, true}};
+    struct gather gather = {.verdict = verdict, .edge = {.call = &calls[verdict]}};
     struct runtime *runtime;
     int rc = weft__runtime_enter(&runtime);
 

@@ -22,9 +22,9 @@ struct circle {
     uint32_t answers;                 /* the first step whose call can answer; NOWHERE: none */
     const char *victim, *victim_call; /* its task and call; NULL: none */
     struct {
-        const char *site, *call;
+        const char *site;
+        const struct edge_call *call;
         const void *object;
-        enum edge_kind kind;
     } named[NAMED_MOST];
 };
 
@@ -74,7 +74,7 @@ static bool each_task(struct runtime *runtime, const struct edge *edge, visitor 
 {
     struct future *owner;
 
-    switch (edge->kind) {
+    switch (edge->call->kind) {
     case EDGE_MUTEX:
         owner = owner_of(runtime, load_seq(edge->owner));
         return owner && visit(context, owner);
@@ -90,7 +90,7 @@ static bool leads_to(const struct edge *edge, struct future *task)
 {
     weft_future self = weft__future_handle(task);
 
-    switch (edge->kind) {
+    switch (edge->call->kind) {
     case EDGE_MUTEX: return false; /* one look tells */
     case EDGE_FUTURES:
         return task->place < edge->count && edge->futures[task->place].slot == self.slot &&
@@ -212,23 +212,22 @@ static uint32_t chain(struct edges *edges, uint32_t last)
  * member stay what they are; only a mutex can have changed hands. */
 static bool still_leads(struct runtime *runtime, const struct edge *edge, struct future *next)
 {
-    return edge->kind != EDGE_MUTEX || owner_of(runtime, load_seq(edge->owner)) == next;
+    return edge->call->kind != EDGE_MUTEX || owner_of(runtime, load_seq(edge->owner)) == next;
 }
 
 static void put_down(struct circle *circle, uint32_t place, uint32_t at, struct future *task,
                      const struct edge *edge)
 {
-    if (edge->answers && circle->answers == NOWHERE) {
+    if (edge->call->answers && circle->answers == NOWHERE) {
         circle->answers = at;
         circle->victim = future_site(task);
-        circle->victim_call = edge->call;
+        circle->victim_call = edge->call->name;
     }
     if (place >= NAMED_MOST)
         return;
     circle->named[place].site = future_site(task);
     circle->named[place].call = edge->call;
-    circle->named[place].kind = edge->kind;
-    circle->named[place].object = edge->object;
+    circle->named[place].object = edge->call->kind == EDGE_MUTEX ? edge->mutex : edge->scope;
 }
 
 /* The second reading (I2). Returns whether the circle is real. Under the lock. */
@@ -262,11 +261,11 @@ static void describe(const struct circle *circle, uint32_t place, char *ret_word
     uint32_t next = place + 1 == circle->length ? 0 : place + 1;
     const char *from = circle->named[place].site;
     const char *to = next < NAMED_MOST ? circle->named[next].site : "one more";
-    const char *call = circle->named[place].call;
+    const char *call = circle->named[place].call->name;
     const void *object = circle->named[place].object;
 
     /* a cut sentence is still one */
-    switch (circle->named[place].kind) {
+    switch (circle->named[place].call->kind) {
     case EDGE_MUTEX:
         (void)snprintf(ret_words, bytes, "task %s waits in %s for the mutex at %p of task %s", from,
                        call, object, to);
@@ -345,6 +344,18 @@ static bool choose(struct edges *edges, const struct circle *circle)
     return weft__wake_sleeper(&step->task->sleeper, step->seq, WAKE_DEADLOCK);
 }
 
+/* As each_task with waits_too, short: most waits for a mutex end here. */
+static bool owner_waits_too(struct runtime *runtime, _Atomic uint64_t *word, struct future *self)
+{
+    uint64_t owner = load_seq(word);
+    uint32_t slot = (uint32_t)owner >> OWNER_SLOT_SHIFT;
+    struct future *task = owner & OWNER_THREAD ? NULL : weft__slab_at(&runtime->slab, slot);
+    uint32_t seq;
+
+    return task &&
+           (task == self || has_edge(task, &seq)); /* of a later user of the slot: no harm */
+}
+
 static bool waits_too(void *self, struct future *task)
 {
     uint32_t seq;
@@ -370,6 +381,10 @@ void weft__edge_check(struct waiter *waiter, const struct edge *edge)
 {
     struct task *task = waiter->sleeper->task;
 
-    if (task && each_task(waiter->sleeper->runtime, edge, waits_too, &task->future))
-        walk_slow(waiter->sleeper->runtime, waiter, edge);
+    struct runtime *runtime = waiter->sleeper->runtime;
+
+    if (task &&
+        (edge->call->kind == EDGE_MUTEX ? owner_waits_too(runtime, edge->owner, &task->future)
+                                        : each_task(runtime, edge, waits_too, &task->future)))
+        walk_slow(runtime, waiter, edge);
 }

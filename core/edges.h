@@ -57,16 +57,27 @@ struct scope;
 
 enum edge_kind { EDGE_MUTEX, EDGE_FUTURES, EDGE_SCOPE };
 
+/* What calls it. */
+struct edge_call {
+    const char *name; /* for people */
+    enum edge_kind kind;
+    bool answers; /* it can return -EDEADLK */
+};
+
 /* What one wait is for; on the stack of who waits. Does not change while it is laid. */
 struct edge {
-    enum edge_kind kind;
-    bool answers;               /* the call can return -EDEADLK */
-    const char *call;           /* its name, for people */
-    _Atomic uint64_t *owner;    /* EDGE_MUTEX: who it belongs to */
-    const void *object;         /* EDGE_MUTEX: its address, for people */
-    const weft_future *futures; /* EDGE_FUTURES */
-    size_t count;
-    struct scope *scope; /* EDGE_SCOPE */
+    const struct edge_call *call;
+    union {
+        struct {
+            _Atomic uint64_t *owner; /* who the mutex belongs to */
+            const void *mutex;       /* its address, for people */
+        };
+        struct {
+            const weft_future *futures;
+            size_t count;
+        };
+        struct scope *scope;
+    };
 };
 
 /* One task of a walk. */
@@ -88,11 +99,9 @@ struct edges {
     struct step steps[TUNE_WALK_STEPS];
 };
 
-/* Before the wait is announced. Nothing for a plain thread. */
-static inline void edge_lay(const struct edge *edge)
+/* Before the wait of the running task is announced. NULL, a plain thread: does nothing. */
+static inline void edge_lay(struct task *task, const struct edge *edge)
 {
-    struct task *task = weft__current_task();
-
     if (task) /* relaxed: published by the word of the wait, E2; a task begins with its future */
         store_relaxed(&((struct future *)(void *)task)->waits_for, edge);
 }

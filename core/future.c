@@ -257,14 +257,14 @@ void weft__future_unwatch(struct future *future, struct waiter *waiter)
 /* Waits for the end of the future in its list of watchers. */
 static int watch(struct future *future, weft_future handle, struct waiter *waiter)
 {
-    const struct edge edge = {
-        .kind = EDGE_FUTURES, .answers = true, .call = "weft_wait", .futures = &handle, .count = 1};
+    static const struct edge_call call = {"weft_wait", EDGE_FUTURES, true};
+    const struct edge edge = {.call = &call, .futures = &handle, .count = 1};
     int status;
 
     lock_acquire(&future->lock);
     bool is_known = look(future, handle.generation, &status);
     if (!is_known) {
-        edge_lay(&edge);
+        edge_lay(weft__current_task(), &edge);
         weft__wait_begin(waiter);
         list_push_last(&future->watchers, &waiter->link);
     }

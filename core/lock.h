@@ -4,8 +4,8 @@
  * Held for some tens of nanoseconds, never across a wait or a call into user code. Four bytes, all
  * zero is free. A waiter spins a little, then sleeps on the futex; the unlocker wakes one.
  * States: 0 free, 1 held, 2 held and perhaps waited for (Drepper, "Futexes Are Tricky", mutex 3).
- * Order: locks are taken downwards only: gate -> timing of a scope -> timers -> edges -> scope tree -> wait list, future, record of a
- * descriptor -> slots of a loop, slab, stacks, idle.
+ * Order: locks are taken downwards only: gate -> timing of a scope -> timers -> edges -> scope tree -> wait
+ * list, future, record of a descriptor -> slots of a loop, slab, stacks, idle.
  */
 #ifndef WEFT_CORE_LOCK_H
 #define WEFT_CORE_LOCK_H

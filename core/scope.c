@@ -172,14 +172,12 @@ static int wait_locked(struct scope *scope, struct task *task)
 {
     uint32_t cancelled = load_relaxed(&scope->cancelled); /* relaxed: under the lock */
     /* Where it is cancelled already, the answer that its failure is would not help. */
-    const struct edge edge = {.kind = EDGE_SCOPE,
-                              .answers = cancelled != SCOPE_HARD, /* else that did not help */
-                              .call = "weft_scope_close",
-                              .object = scope,
-                              .scope = scope};
+    static const struct edge_call calls[] = {{"weft_scope_close", EDGE_SCOPE, true},
+                                             {"weft_scope_close", EDGE_SCOPE, false}};
+    const struct edge edge = {.call = &calls[cancelled == SCOPE_HARD], .scope = scope};
     struct waiter waiter;
 
-    edge_lay(&edge);
+    edge_lay(task, &edge);
     if (cancelled == SCOPE_SOFT)
         weft__wait_begin_cancellable(&waiter);
     else

@@ -110,9 +110,9 @@ static void unhold(struct mutex *mutex, struct task *task, uint64_t me)
 
 static bool try_take(struct mutex *mutex, uint64_t me)
 {
-    uint64_t owner = 0;
+    uint64_t owner = load_relaxed(&mutex->owner); /* a guess: the compare-and-swap decides */
 
-    return cas_seq(&mutex->owner, &owner, me);
+    return owner == 0 && cas_seq(&mutex->owner, &owner, me);
 }
 
 /* Takes the mutex if it is free, or makes sure that its owner will look into the list. Returns
@@ -136,14 +136,12 @@ static bool take_or_announce(struct mutex *mutex, uint64_t me, bool is_told, uin
 /* Returns 0; -EOWNERDEAD (it is locked); or why it is not. Not cancellable: cannot be told either. */
 static int wait_for_turn(struct mutex *mutex, struct task *task, uint64_t me, enum wait_kind kind)
 {
+    static const struct edge_call calls[] = {{"weft_lock", EDGE_MUTEX, false},
+                                             {"weft_lock_cancellable", EDGE_MUTEX, true}};
     bool is_told = kind == WAIT_CANCELLABLE;
+    const struct edge edge = {.call = &calls[is_told], .owner = &mutex->owner, .mutex = mutex};
     struct waiter waiter;
     uint64_t was;
-    struct edge edge = {.kind = EDGE_MUTEX,
-                        .answers = is_told,
-                        .call = is_told ? "weft_lock_cancellable" : "weft_lock",
-                        .object = mutex,
-                        .owner = &mutex->owner};
 
     lock_acquire(&mutex->list.lock);
     if (take_or_announce(mutex, me, is_told, &was)) {
@@ -151,7 +149,7 @@ static int wait_for_turn(struct mutex *mutex, struct task *task, uint64_t me, en
         hold(mutex, task, me);
         return is_told && was & OWNER_DEAD ? -EOWNERDEAD : 0;
     }
-    edge_lay(&edge);
+    edge_lay(task, &edge);
     waitlist_enter(&mutex->list.waiters, &waiter, kind);
     waiter.item = (void *)(uintptr_t)me;
     waiter.count = is_told;
@@ -249,7 +247,7 @@ static bool hand_over(struct mutex *mutex, uint64_t me, uint64_t dead)
  * have been cancelled, the lock of the list is let go first. */
 static void let_go(struct mutex *mutex, uint64_t me, uint64_t dead)
 {
-    uint64_t owner = me;
+    uint64_t owner = load_relaxed(&mutex->owner); /* a guess: the compare-and-swap decides */
     bool done = false;
 
     while (!done) {
@@ -260,7 +258,7 @@ static void let_go(struct mutex *mutex, uint64_t me, uint64_t dead)
         lock_acquire(&mutex->list.lock);
         done = hand_over(mutex, me, (owner & OWNER_DEAD) | dead);
         lock_release(&mutex->list.lock);
-        owner = me | (owner & OWNER_DEAD) | dead; /* a guess */
+        owner = me | (owner & OWNER_DEAD) | dead;
     }
 }
 

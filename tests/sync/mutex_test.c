@@ -1,9 +1,12 @@
 /*
- * mutex_test - one holder at a time, handed over in order, to tasks, jobs and threads.
+ * mutex_test - one holder at a time, handed over in order, to tasks, jobs and threads; what becomes of
+ * it when its owner ends.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
 #include "waiting.h"
@@ -475,6 +478,278 @@ static void it_may_be_freed_although_others_were_cancelled(void **state)
         assert_int_equal(check_run(n, cancel_lock_and_free, NULL), 0);
 }
 
+/* --- owners that end ------------------------------------------------------------------------- */
+
+static int lock_and_unlock_for_sure(void *mutex)
+{
+    weft_lock(mutex);
+    return weft_unlock(mutex);
+}
+
+struct estate {
+    weft_mutex mutex[3];
+    int locked;   /* how many the task locks, from the first */
+    int order[3]; /* in which it unlocks, then -1 */
+    int rc[3];
+    int first, second, third;
+    struct check_latch held;
+    _Atomic int reports;
+    char text[2048]; /* the last report */
+};
+
+static void keep_report(void *context, const char *sentence)
+{
+    struct estate *estate = context;
+
+    if (atomic_fetch_add(&estate->reports, 1) < 3) /* one task reports: no two at once */
+        (void)snprintf(estate->text, sizeof estate->text, "%s", sentence); /* may be cut */
+}
+
+static int run_reported(int workers, weft_fn fn, struct estate *estate)
+{
+    const weft_options options = {
+        .workers = workers, .report = keep_report, .report_context = estate};
+
+    check_progress();
+    return weft_run_with(&options, fn, estate);
+}
+
+/* Locks some, unlocks some of them, and ends. */
+static int lock_some_and_end(void *arg)
+{
+    struct estate *estate = arg;
+    int rc = 0;
+
+    for (int i = 0; i < estate->locked; i++)
+        weft_lock(&estate->mutex[i]);
+    for (int i = 0; i < 3 && estate->order[i] >= 0 && rc == 0; i++)
+        rc = weft_unlock(&estate->mutex[estate->order[i]]);
+    return rc;
+}
+
+static int inherit(void *arg)
+{
+    struct estate *estate = arg;
+
+    estate->first = weft_await(weft_spawn(lock_some_and_end, estate));
+    for (int i = 0; i < 3; i++) {
+        estate->rc[i] = weft_lock_cancellable(&estate->mutex[i]);
+        if (weft_unlock(&estate->mutex[i]) < 0)
+            return -EBADMSG;
+    }
+    return 0;
+}
+
+static void whatever_is_not_unlocked_in_whatever_order_is_inherited(void **state)
+{
+    static const int orders[][3] = {{-1, -1, -1}, {0, -1, -1}, {1, -1, -1}, {2, -1, -1},
+                                    {0, 1, -1},   {1, 0, -1},  {0, 2, -1},  {2, 0, -1},
+                                    {1, 2, -1},   {2, 1, -1},  {0, 1, 2},   {0, 2, 1},
+                                    {1, 0, 2},    {1, 2, 0},   {2, 0, 1},   {2, 1, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        struct estate estate = {.locked = 3};
+        int kept = 3;
+
+        memcpy(estate.order, orders[i], sizeof estate.order);
+        int rc = run_reported(2, inherit, &estate);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(estate.first, 0);
+        for (int m = 0; m < 3; m++) {
+            bool unlocked = estate.order[0] == m || estate.order[1] == m || estate.order[2] == m;
+
+            kept -= unlocked;
+            assert_int_equal(estate.rc[m], unlocked ? 0 : -EOWNERDEAD);
+        }
+        assert_int_equal(estate.reports, kept);
+    }
+}
+
+static int end_once_they_wait(void *arg)
+{
+    struct estate *estate = arg;
+
+    weft_lock(&estate->mutex[0]);
+    check_arrive(&estate->held);
+    until_waiting(2, &estate->mutex[0].weft__waiters);
+    return 7;
+}
+
+static int lock_and_tell(void *arg)
+{
+    struct estate *estate = arg;
+    int rc = weft_lock_cancellable(&estate->mutex[0]);
+
+    return weft_unlock(&estate->mutex[0]) < 0 ? -EBADMSG : rc;
+}
+
+static int wait_for_an_estate(void *arg)
+{
+    struct estate *estate = arg;
+
+    check_latch_init(&estate->held, 1);
+    weft_future owner = weft_spawn(end_once_they_wait, estate);
+    int rc = check_latch_wait(&estate->held);
+    weft_future heir = weft_spawn(lock_and_tell, estate);
+    until_waiting(1, &estate->mutex[0].weft__waiters);
+    weft_future next = weft_offload(weft_cpu(), lock_and_tell, estate);
+    estate->first = weft_await(owner);
+    estate->second = weft_await(heir);
+    estate->third = weft_await(next);
+    return rc;
+}
+
+static void the_first_who_waits_for_a_dead_owner_is_told_and_holds_it(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct estate estate = {.locked = 0};
+
+        int rc = run_reported(n, wait_for_an_estate, &estate);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(estate.first, 7);
+        assert_int_equal(estate.second, -EOWNERDEAD);
+        assert_int_equal(estate.third, 0);
+        assert_int_equal(estate.reports, 1);
+        assert_non_null(strstr(estate.text, "end_once_they_wait ("));
+        assert_non_null(strstr(estate.text, "mutex_test.c:"));
+    }
+}
+
+static void a_thread_is_told_after_the_run_of_the_dead_owner(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct estate estate = {.locked = 2, .order = {-1, -1, -1}};
+
+        int rc = run_reported(n, lock_some_and_end, &estate);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(weft_lock_cancellable(&estate.mutex[0]), -EOWNERDEAD);
+        assert_int_equal(weft_try_lock(&estate.mutex[0]), -EAGAIN);
+        assert_int_equal(weft_unlock(&estate.mutex[0]), 0);
+        assert_int_equal(weft_lock_cancellable(&estate.mutex[0]), 0);
+        assert_int_equal(weft_unlock(&estate.mutex[0]), 0);
+        assert_int_equal(weft_try_lock(&estate.mutex[1]), -EOWNERDEAD);
+        assert_int_equal(weft_unlock(&estate.mutex[1]), 0);
+        assert_int_equal(weft_try_lock(&estate.mutex[1]), 0);
+    }
+}
+
+static void weft_lock_passes_the_news_on_to_who_can_be_told(void **state)
+{
+    struct estate estate = {.locked = 1, .order = {-1, -1, -1}};
+
+    (void)state;
+    int rc = run_reported(1, lock_some_and_end, &estate);
+
+    assert_int_equal(rc, 0);
+    for (int i = 0; i < 3; i++) {
+        weft_lock(&estate.mutex[0]);
+        assert_int_equal(weft_try_lock(&estate.mutex[0]), -EAGAIN);
+        assert_int_equal(weft_unlock(&estate.mutex[0]), 0);
+    }
+    assert_int_equal(weft_lock_cancellable(&estate.mutex[0]), -EOWNERDEAD);
+    assert_int_equal(weft_unlock(&estate.mutex[0]), 0);
+}
+
+/* The owner ends; one waits who cannot be told; behind him one who can, and one more. */
+static int wait_in_three_ways(void *arg)
+{
+    struct estate *estate = arg;
+    weft_future waiter[3];
+
+    check_latch_init(&estate->held, 1);
+    weft_lock(&estate->mutex[1]); /* the owner waits for it */
+    weft_future owner = weft_spawn(lock_some_and_end, estate);
+    until_waiting(1, &estate->mutex[1].weft__waiters);
+    waiter[0] = weft_spawn(lock_and_unlock_for_sure, &estate->mutex[0]);
+    until_waiting(1, &estate->mutex[0].weft__waiters);
+    waiter[1] = weft_spawn(lock_and_tell, estate);
+    until_waiting(2, &estate->mutex[0].weft__waiters);
+    waiter[2] = weft_spawn(lock_and_tell, estate);
+    until_waiting(3, &estate->mutex[0].weft__waiters);
+    (void)weft_unlock(&estate->mutex[1]); /* it is ours */
+    int rc = weft_await(owner);
+    for (int i = 0; i < 3; i++)
+        estate->rc[i] = weft_await(waiter[i]);
+    return rc;
+}
+
+static void a_waiter_that_cannot_be_told_passes_the_news_to_the_next(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct estate estate = {.locked = 2, .order = {1, -1, -1}};
+
+        int rc = run_reported(n, wait_in_three_ways, &estate);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(estate.rc[0], 0);
+        assert_int_equal(estate.rc[1], -EOWNERDEAD);
+        assert_int_equal(estate.rc[2], 0);
+        assert_int_equal(estate.reports, 1);
+    }
+}
+
+/* Makes the middle one of three anew while it holds it. */
+static int forget_the_middle(void *arg)
+{
+    struct estate *estate = arg;
+
+    for (int i = 0; i < 3; i++)
+        weft_lock(&estate->mutex[i]);
+    estate->mutex[1] = (weft_mutex)WEFT_MUTEX_INIT;
+    int rc = weft_unlock(&estate->mutex[2]);
+    return rc < 0 ? rc : weft_unlock(&estate->mutex[0]);
+}
+
+static void a_mutex_made_anew_while_it_is_held_harms_no_other(void **state)
+{
+    struct estate estate = {.locked = 0};
+
+    (void)state;
+    int rc = run_reported(1, forget_the_middle, &estate);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(estate.reports, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(weft_try_lock(&estate.mutex[i]), 0);
+}
+
+/* A member waits for a mutex whose owner has returned with both the mutex and the scope open. */
+static int leave_all_behind(void *arg)
+{
+    static weft_scope scope; /* what lay on the frame would be gone for the sanitizer */
+    struct estate *estate = arg;
+
+    if (weft_scope_open(&scope) < 0)
+        return -EPROTO;
+    weft_lock(&estate->mutex[0]);
+    (void)weft_scope_spawn(&scope, lock_and_unlock_for_sure, &estate->mutex[0]);
+    until_waiting(1, &estate->mutex[0].weft__waiters);
+    return 0;
+}
+
+static int await_who_leaves_all(void *arg) { return weft_await(weft_spawn(leave_all_behind, arg)); }
+
+static void the_members_of_a_scope_left_open_get_what_its_owner_held(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct estate estate = {.locked = 0};
+
+        int rc = run_reported(n, await_who_leaves_all, &estate);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(estate.reports, 2);
+        assert_int_equal(weft_try_lock(&estate.mutex[0]), -EOWNERDEAD);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +767,13 @@ int main(void)
         cmocka_unit_test(tasks_jobs_and_threads_exclude_each_other),
         cmocka_unit_test(the_last_holder_may_free_it),
         cmocka_unit_test(it_may_be_freed_although_others_were_cancelled),
+        cmocka_unit_test(whatever_is_not_unlocked_in_whatever_order_is_inherited),
+        cmocka_unit_test(the_first_who_waits_for_a_dead_owner_is_told_and_holds_it),
+        cmocka_unit_test(a_thread_is_told_after_the_run_of_the_dead_owner),
+        cmocka_unit_test(weft_lock_passes_the_news_on_to_who_can_be_told),
+        cmocka_unit_test(a_waiter_that_cannot_be_told_passes_the_news_to_the_next),
+        cmocka_unit_test(a_mutex_made_anew_while_it_is_held_harms_no_other),
+        cmocka_unit_test(the_members_of_a_scope_left_open_get_what_its_owner_held),
     };
     return CHECK_GROUP(tests);
 }
