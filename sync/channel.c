@@ -23,7 +23,8 @@
  * The arms of a select stand in the same lines. Such a wait can also be won by the select itself,
  * which then, at a rendezvous, needs the other side's wait too, and may find that gone: it gives its
  * own back (MEET_MISSED). Meanwhile others may have popped its arms as won ones. So it looks at every
- * arm that is not in line any more once more, and only then goes to sleep. I5 holds all the same: who
+ * arm that is not in line any more once more, and only then goes to sleep; one whose count says that it
+ * has been handed something has won. I5 holds all the same: who
  * enters a line has found the other line, under the same lock, empty but for itself, or has popped
  * everybody there and failed to wake them; who was popped and gave its wait back after that looks
  * here again, and finds the one who entered.
@@ -86,9 +87,10 @@ static struct waiter *win_first(struct list *line, const struct sleeper *own)
     while ((waiter = first_other(line, own))) {
         list_remove(line, &waiter->link);
         waiter->linked = false;
-        waiter->count = CHANNEL_MET; /* nobody else writes it: it is in no line any more */
-        if (weft__wake(waiter, 0))
+        if (weft__wake(waiter, 0)) {
+            waiter->count = CHANNEL_MET;
             return waiter;
+        }
     }
     return NULL;
 }
@@ -325,9 +327,16 @@ int weft_try_receive(weft_channel *handle, void *ret_item)
 
 static void stand_in(struct list *line, struct waiter *arm)
 {
-    arm->count = 0;
     arm->linked = true;
     list_push_last(line, &arm->link);
+}
+
+/* What an arm that has stood in line before has to tell; MEET_MISSED: nothing. */
+static enum meet look_at(const struct waiter *arm)
+{
+    if (arm->linked)
+        return MEET_WAITS;
+    return arm->count == CHANNEL_MET ? MEET_LOST : MEET_MISSED; /* won, from the other side */
 }
 
 static enum meet meet_receiver_locked(struct channel *channel, struct waiter *arm,
@@ -356,7 +365,9 @@ enum meet weft__channel_meet_receiver(weft_channel *handle, struct waiter *arm, 
     struct channel *channel = inside(handle);
 
     lock_acquire(&channel->lock);
-    enum meet meet = arm->linked ? MEET_WAITS : meet_receiver_locked(channel, arm, wait);
+    enum meet meet = look_at(arm);
+    if (meet == MEET_MISSED)
+        meet = meet_receiver_locked(channel, arm, wait);
     lock_release(&channel->lock);
     return meet;
 }
@@ -390,7 +401,9 @@ enum meet weft__channel_meet_sender(weft_channel *handle, struct waiter *arm, st
     struct chunk *emptied = NULL;
 
     lock_acquire(&channel->lock);
-    enum meet meet = arm->linked ? MEET_WAITS : meet_sender_locked(channel, arm, wait, &emptied);
+    enum meet meet = look_at(arm);
+    if (meet == MEET_MISSED)
+        meet = meet_sender_locked(channel, arm, wait, &emptied);
     lock_release(&channel->lock);
     if (emptied)
         weft__sys_free(emptied);

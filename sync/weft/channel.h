@@ -18,9 +18,9 @@
  * rendezvous (capacity 0) holds none: a send returns when the item is in a receiver's hands. An
  * unbounded one holds what memory allows, and its senders never wait.
  *
- * The channel is the caller's memory, and must outlive every call on it. But whoever has got the last
- * item, or was told that it is closed, may destroy and free it at once, even if the call that gave
- * it has not returned yet. To wait for several channels at once: see weft/select.h.
+ * The channel is the caller's memory, and must outlive every call on it. But a receiver who was told
+ * that it is closed may destroy and free it at once, even if the call that closed it has not returned
+ * yet. To wait for several channels at once: see weft/select.h.
  */
 #ifndef WEFT_CHANNEL_H
 #define WEFT_CHANNEL_H

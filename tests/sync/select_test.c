@@ -1030,6 +1030,31 @@ static void a_select_that_another_arm_has_won_takes_nothing(void **state)
     weft_channel_destroy(&channel);
 }
 
+static void what_was_handed_over_between_two_looks_stays_so(void **state)
+{
+    weft_channel channel = WEFT_CHANNEL_INIT_RENDEZVOUS(int);
+    struct hand_made receiver, sender;
+    int got = 0;
+
+    (void)state;
+    begin_by_hand(&receiver, 0);
+    assert_int_equal(weft__channel_meet_sender(&channel, &receiver.arm, &receiver.wait),
+                     MEET_WAITS);
+    assert_int_equal(weft_try_send(&channel, &(int){4}), 0);
+    assert_int_equal(weft__channel_meet_sender(&channel, &receiver.arm, &receiver.wait), MEET_LOST);
+    assert_int_equal(receiver.arm.count, CHANNEL_MET);
+    assert_int_equal(receiver.item, 4);
+
+    begin_by_hand(&sender, 6);
+    assert_int_equal(weft__channel_meet_receiver(&channel, &sender.arm, &sender.wait), MEET_WAITS);
+    assert_int_equal(weft_try_receive(&channel, &got), 1);
+    assert_int_equal(weft__channel_meet_receiver(&channel, &sender.arm, &sender.wait), MEET_LOST);
+    assert_int_equal(sender.arm.count, CHANNEL_MET);
+    assert_int_equal(got, 6);
+    assert_null(channel.weft__senders[0]);
+    assert_null(channel.weft__receivers[0]);
+}
+
 static void whom_a_select_passed_over_while_it_tried_is_found_again(void **state)
 {
     int room[1], item = 0;
@@ -1140,6 +1165,7 @@ int main(void)
         cmocka_unit_test(two_that_miss_each_other_meet_at_the_next_look),
         cmocka_unit_test(two_that_miss_each_other_meet_the_other_way_round_too),
         cmocka_unit_test(a_select_that_another_arm_has_won_takes_nothing),
+        cmocka_unit_test(what_was_handed_over_between_two_looks_stays_so),
         cmocka_unit_test(whom_a_select_passed_over_while_it_tried_is_found_again),
         cmocka_unit_test(a_pulse_that_came_while_a_select_tried_something_is_not_lost),
         cmocka_unit_test(an_end_that_came_while_a_select_tried_something_is_not_lost),
