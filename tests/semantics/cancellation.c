@@ -1,5 +1,5 @@
 /*
- * cancellation - S15 to S27: a state, not an event; a cancelled call did nothing; nothing is lost.
+ * cancellation - S15 to S18, S20 to S27: a state, not an event; a cancelled call did nothing; nothing is lost.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -160,104 +160,6 @@ static void s18_a_body_that_does_not_wait_keeps_its_status_though_cancelled(void
     EXPECT(rc, 17);
     EXPECT(weft_scope_cancelled(&scope), true);
     SAY(status_word(rc));
-}
-
-/* --- calls that could succeed at once -------------------------------------------------------- */
-
-struct ready {
-    weft_mutex mutex;
-    weft_sem sem;
-    weft_event event;
-    weft_cond cond;
-    weft_queue full, empty;
-    weft_future done, waited;
-    int pipe[2];
-    _Atomic int ran;
-};
-
-static int runs(void *arg)
-{
-    atomic_fetch_add(&((struct ready *)arg)->ran, 1);
-    return 5;
-}
-
-static void make_ready(struct ready *ready)
-{
-    weft_sem_init(&ready->sem, 1);
-    weft_event_set(&ready->event);
-    EXPECT(weft_queue_init(&ready->full, 1), 0);
-    EXPECT(weft_queue_init(&ready->empty, 1), 0);
-    EXPECT(weft_queue_put(&ready->full, ready), 0);
-    ready->waited = weft_spawn(runs, ready);
-    ready->done = weft_spawn(runs, ready);
-    EXPECT(weft_wait(ready->waited), 5);
-    EXPECT(weft_wait(ready->done), 5);
-    EXPECT(pipe2(ready->pipe, O_CLOEXEC), 0);
-    EXPECT(write(ready->pipe[1], "x", 1), 1);
-    ready->ran = 0;
-}
-
-/* Each would succeed at once; the caller is cancelled. */
-static void try_all(struct ready *ready)
-{
-    void *item = NULL;
-    char byte = 'y';
-
-    EXPECT(weft_lock_cancellable(&ready->mutex), -ECANCELED);
-    EXPECT(weft_sem_acquire(&ready->sem), -ECANCELED);
-    EXPECT(weft_event_wait(&ready->event), -ECANCELED);
-    EXPECT(weft_queue_get(&ready->full, &item), -ECANCELED);
-    EXPECT(weft_queue_put(&ready->empty, ready), -ECANCELED);
-    EXPECT(item == NULL, true);
-    EXPECT(weft_sleep(0), -ECANCELED);
-    EXPECT(weft_wait(ready->waited), -ECANCELED);
-    EXPECT(weft_await(ready->done), -ECANCELED);
-    EXPECT(weft_read(ready->pipe[0], &byte, 1), -ECANCELED);
-    EXPECT(weft_write(ready->pipe[1], &byte, 1), -ECANCELED);
-    EXPECT(weft_open("/dev/null", O_RDONLY, 0), -ECANCELED);
-    EXPECT(weft_blocking(runs, ready), -ECANCELED);
-    EXPECT(weft_call(runs, ready), -ECANCELED);
-    EXPECT(byte, 'y');
-    EXPECT(weft_try_lock(&ready->mutex), 0); /* does not wait, so no cancel reaches it */
-    EXPECT(weft_cond_wait(&ready->cond, &ready->mutex), -ECANCELED);
-    EXPECT(weft_unlock(&ready->mutex), 0); /* it was held all the time */
-}
-
-static void expect_untouched(struct ready *ready)
-{
-    void *item = NULL;
-    int bytes = 0;
-
-    EXPECT(weft_try_lock(&ready->mutex), 0);
-    EXPECT(weft_unlock(&ready->mutex), 0);
-    EXPECT(weft_sem_try_acquire(&ready->sem), 0);
-    EXPECT(weft_queue_try_get(&ready->full, &item), 1);
-    EXPECT(item == ready, true);
-    EXPECT(weft_queue_try_get(&ready->empty, &item), -EAGAIN);
-    EXPECT(ioctl(ready->pipe[0], FIONREAD, &bytes), 0);
-    EXPECT(bytes, 1);
-    EXPECT(weft_await(ready->waited), 5);
-    EXPECT(ready->ran <= 1, true); /* weft_call's task ran, or was cancelled before it started */
-    weft_queue_destroy(&ready->full);
-    weft_queue_destroy(&ready->empty);
-    EXPECT(weft_close(ready->pipe[0]), 0);
-    EXPECT(weft_close(ready->pipe[1]), 0);
-}
-
-static void s19_a_call_that_could_succeed_at_once_does_nothing_in_a_cancelled_scope(void)
-{
-    struct ready ready = {.ran = 0};
-    weft_scope scope;
-    weft_sem free = WEFT_SEM_INIT(1);
-
-    make_ready(&ready);
-    EXPECT(weft_scope_open(&scope), 0);
-    EXPECT(weft_scope_cancel(&scope), 0);
-    int rc = weft_sem_acquire(&free);
-    try_all(&ready);
-    EXPECT(weft_scope_close(&scope, -ECANCELED), -ECANCELED);
-    expect_untouched(&ready);
-    SAY(rc == 0 ? "taken" : "refused");
 }
 
 /* --- races ----------------------------------------------------------------------------------- */
@@ -568,7 +470,6 @@ const struct statement semantics_cancellation[] = {
     STATEMENT(s16_a_cancel_reaches_all_descendants_also_later_ones_and_no_sibling),
     STATEMENT(s17_in_a_shield_waits_work_though_the_outer_is_cancelled),
     STATEMENT(s18_a_body_that_does_not_wait_keeps_its_status_though_cancelled),
-    STATEMENT(s19_a_call_that_could_succeed_at_once_does_nothing_in_a_cancelled_scope),
     STATEMENT(s20_an_operation_in_flight_is_waited_for_and_what_it_did_is_told),
     STATEMENT(s21_of_a_cancel_and_a_completion_exactly_one_wins),
     STATEMENT(s22_a_sleeper_wakes_when_it_is_cancelled_though_nothing_else_happens),

@@ -120,8 +120,8 @@ static void add(const struct statement *list, bool is_outside)
 int main(void)
 {
     const struct statement *lists[] = {
-        semantics_scopes, semantics_cancellation, semantics_deadlines,    semantics_futures,
-        semantics_select, semantics_sync,         semantics_queues_io_run};
+        semantics_scopes,  semantics_cancellation, semantics_refused, semantics_deadlines,
+        semantics_futures, semantics_select,       semantics_sync,    semantics_queues_io_run};
 
     /* Those outside first: one of them wants to see a process that has not run weft yet. */
     for (int outside = 1; outside >= 0; outside--)

@@ -53,7 +53,8 @@ struct statement {
 
 /* The lists; a name of NULL ends each. */
 extern const struct statement semantics_scopes[], semantics_cancellation[], semantics_deadlines[],
-    semantics_futures[], semantics_select[], semantics_sync[], semantics_queues_io_run[];
+    semantics_futures[], semantics_refused[], semantics_select[], semantics_sync[],
+    semantics_queues_io_run[];
 
 /* With how many workers the statement runs. */
 extern int semantics_workers;
