@@ -84,20 +84,11 @@ static bool each_task(struct runtime *runtime, const struct edge *edge, visitor 
     return false;
 }
 
-/* Whether the edge leads to this task, told by what the task knows of its owner: long lists need not
- * be read for the usual circle. */
-static bool leads_to(const struct edge *edge, struct future *task)
+/* Whether the task is a member of the scope that is being closed: told without its list, which may be
+ * long. */
+static bool is_member(struct future *task, const struct edge *edge)
 {
-    weft_future self = weft__future_handle(task);
-
-    switch (edge->call->kind) {
-    case EDGE_MUTEX: return false; /* one look tells */
-    case EDGE_FUTURES:
-        return task->place < edge->count && edge->futures[task->place].slot == self.slot &&
-               edge->futures[task->place].generation == self.generation;
-    case EDGE_SCOPE: return ((struct task *)(void *)task)->home == edge->scope;
-    }
-    return false;
+    return edge->call->kind == EDGE_SCOPE && ((struct task *)(void *)task)->home == edge->scope;
 }
 
 /* --- the walk -------------------------------------------------------------------------------- */
@@ -188,7 +179,7 @@ static uint32_t search(struct runtime *runtime, struct waiter *waiter, const str
 
         if (!its)
             continue; /* it goes on */
-        over = leads_to(its, self) ? meet(&walk, self) : each_task(runtime, its, meet, &walk);
+        over = is_member(self, its) ? meet(&walk, self) : each_task(runtime, its, meet, &walk);
         if (walk.at > 0)
             unpin(step->task);
     }

@@ -45,6 +45,7 @@ struct line {
     int rc[WAITERS];
     int tried; /* by the one who has just unlocked it */
     int rc_twice, rc_stranger;
+    struct check_latch latch;
     weft_future future[WAITERS];
 };
 
@@ -158,10 +159,14 @@ static void it_goes_to_those_who_wait_in_the_order_of_arrival(void **state)
     }
 }
 
-static int lock_and_keep(void *mutex)
+static int lock_and_keep(void *arg)
 {
-    weft_lock(mutex);
-    return 0;
+    struct line *line = arg;
+
+    weft_lock(&line->mutex);
+    int rc = check_latch_wait(&line->latch);
+    (void)weft_unlock(&line->mutex); /* it is ours */
+    return rc;
 }
 
 static int unlock_and_try(void *arg)
@@ -169,10 +174,11 @@ static int unlock_and_try(void *arg)
     struct line *line = arg;
 
     weft_lock(&line->mutex);
-    weft_future next = weft_spawn(lock_and_keep, &line->mutex);
+    weft_future next = weft_spawn(lock_and_keep, line);
     until_waiting(1, &line->mutex.weft__waiters);
     int rc = weft_unlock(&line->mutex);
     line->tried = weft_try_lock(&line->mutex);
+    check_arrive(&line->latch);
     return rc < 0 ? rc : weft_await(next);
 }
 
@@ -180,7 +186,7 @@ static void nobody_gets_ahead_of_who_waits(void **state)
 {
     (void)state;
     CHECK_WORKERS(n) {
-        struct line line = {.mutex = WEFT_MUTEX_INIT};
+        struct line line = {.mutex = WEFT_MUTEX_INIT, .latch = CHECK_LATCH_INIT(1)};
 
         int rc = check_run(n, unlock_and_try, &line);
 
