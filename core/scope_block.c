@@ -66,7 +66,8 @@ static __attribute__((noinline)) void close_forgotten(struct scope *block)
 }
 
 /* The forgotten scope may lie in a frame that has just been left, so that the frames of these calls
- * must lie below it; as at the end of a task, see weft__task_main. */
+ * should lie below it; as at the end of a task (weft__task_main), where nothing lies in between. Here it
+ * is no more than the best that can be done: the frame that called this may have touched it. */
 static __attribute__((noinline, cold)) void skip_and_close(struct scope *block, struct scope *open)
 {
     ptrdiff_t depth = (char *)__builtin_frame_address(0) - (char *)open;

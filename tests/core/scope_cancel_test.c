@@ -420,6 +420,49 @@ static void ten_thousand_nested_scopes_are_cancelled_at_once(void **state)
     }
 }
 
+/* Deep enough that a walk that goes back to where it began, or calls itself, does not come to its end:
+ * the one takes minutes, the other more than a stack. Every third scope is a soft block, so that the
+ * soft cancel stops at once and the hard one passes it, and half of the tree is cancelled already. */
+#define DEEPER 100000
+
+static int nests_deeper(void *arg)
+{
+    struct seen *seen = arg;
+    weft_scope *scopes = calloc(DEEPER, sizeof *scopes);
+    weft_scope *last = scopes + DEEPER - 1;
+
+    if (!scopes)
+        return -ENOMEM;
+    for (int i = 0; i < DEEPER; i++)
+        seen->rc += weft_scope_open_with(&scopes[i], &(weft_scope_options){.soft = i % 3 == 2});
+    (void)weft_scope_spawn(last, sleeps_and_counts, (void *)&seen->count);
+    seen->rc += weft_scope_cancel_soft(&scopes[DEEPER / 2 + 1], WEFT_FOREVER);
+    seen->rc += weft_scope_cancel_soft(&scopes[0], WEFT_FOREVER);
+    seen->flag = weft_scope_cancelled(&scopes[1]) && !weft_scope_cancelled(&scopes[2]) &&
+                 weft_scope_cancelled(&scopes[DEEPER / 2 + 1]) && !weft_scope_cancelled(last);
+    (void)weft_scope_cancel(&scopes[0]);
+    seen->other_flag = weft_scope_cancelled(&scopes[2]) && weft_scope_cancelled(last);
+    for (int i = DEEPER - 1; i >= 0; i--)
+        seen->third += weft_scope_close(&scopes[i], -ECANCELED) == -ECANCELED;
+    free(scopes);
+    return weft_yield();
+}
+
+static void a_hundred_thousand_nested_scopes_are_cancelled_in_two_phases(void **state)
+{
+    struct seen seen = {0};
+
+    (void)state;
+    int rc = check_run(1, nests_deeper, &seen);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(seen.rc, 0);
+    assert_true(seen.flag);
+    assert_true(seen.other_flag);
+    assert_int_equal(seen.third, DEEPER);
+    assert_int_equal(seen.count, 1);
+}
+
 static int makes_a_wide_tree(void *arg)
 {
     struct seen *seen = arg;
@@ -462,6 +505,7 @@ int main(void)
         cmocka_unit_test(clean_up_under_a_shield_with_a_deadline_works_and_expires_by_itself),
         cmocka_unit_test(a_shield_that_expires_says_etimedout_also_to_a_cancelled_task),
         cmocka_unit_test(ten_thousand_nested_scopes_are_cancelled_at_once),
+        cmocka_unit_test(a_hundred_thousand_nested_scopes_are_cancelled_in_two_phases),
         cmocka_unit_test(two_thousand_members_with_scopes_of_their_own_all_end),
     };
 

@@ -100,6 +100,22 @@ static int armed(void)
     return count;
 }
 
+/* To anywhere, whether it is armed or not. Returns 0 if it went as it should. */
+static int move_one(uint64_t *seed)
+{
+    struct model_timer *one = &model->all[check_random(seed) % COUNT];
+    int64_t before = earliest();
+    int64_t deadline = any_deadline(seed);
+
+    if (one->timer.timers == NULL)
+        return 0; /* never armed: it cannot be moved */
+    int rc = weft__timer_move(&one->timer, deadline);
+    if (!one->is_armed)
+        return rc == -ENOENT ? 0 : -1;
+    one->deadline = deadline;
+    return rc == (deadline < before) ? 0 : -1;
+}
+
 static int change_one(uint64_t *seed)
 {
     struct model_timer *one = &model->all[check_random(seed) % COUNT];
@@ -131,7 +147,7 @@ static void the_heap_does_what_a_sorted_list_does(void **state)
 {
     uint64_t seed = check_seed();
     struct model own = {.now = 0};
-    int wrong_counts = 0, broken = 0, wrong_first = 0, refused = 0;
+    int wrong_counts = 0, broken = 0, wrong_first = 0, refused = 0, wrong_moves = 0;
 
     (void)state;
     model = &own;
@@ -143,6 +159,8 @@ static void the_heap_does_what_a_sorted_list_does(void **state)
                 refused += change_one(&seed) < 0;
             else
                 wrong_counts += jump(&seed) != 0;
+            if (check_random(&seed) % 4 == 0)
+                wrong_moves += move_one(&seed) != 0;
             wrong_counts += own.timers.count != (uint32_t)armed();
             wrong_first += load_relaxed(&own.timers.first) != earliest();
             if (step % 50 == 0)
@@ -157,6 +175,7 @@ static void the_heap_does_what_a_sorted_list_does(void **state)
     assert_int_equal(broken, 0);
     assert_int_equal(wrong_first, 0);
     assert_int_equal(refused, 0);
+    assert_int_equal(wrong_moves, 0);
 }
 
 static void removing_a_timer_that_has_fired_does_nothing(void **state)
