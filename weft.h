@@ -13,6 +13,7 @@
  *   weft/channel.h   weft_send, weft_receive, weft_channel_close, weft_channel_stop
  *   weft/select.h    weft_select: several things at once
  *   weft/meet.h      capacity limiter, barrier, once, wait group
+ *   weft/broadcast.h a value for all listeners, the latest value to watch
  *   weft/pool.h      weft_offload, weft_blocking
  *   weft/io.h        open, read, write, close
  *   weft/net.h       TCP: listen, accept, connect
@@ -28,6 +29,7 @@
 #define WEFT_H
 
 #include <weft/base.h>
+#include <weft/broadcast.h>
 #include <weft/channel.h>
 #include <weft/io.h>
 #include <weft/local.h>

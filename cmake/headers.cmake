@@ -11,6 +11,7 @@ set(WEFT_PUBLIC_HEADERS
     io/weft/io.h
     io/weft/net.h
     pool/weft/pool.h
+    sync/weft/broadcast.h
     sync/weft/channel.h
     sync/weft/meet.h
     sync/weft/rwlock.h

@@ -61,9 +61,9 @@ static bool fits(uint32_t state, uint32_t want)
     return want == RW_WRITE ? state == 0 : state < RW_READERS;
 }
 
-/* relaxed: I4, only the caller itself puts itself there and takes itself away */
 static bool is_writer(struct rwlock *lock, uint64_t me)
 {
+    /* relaxed: I4, only the caller itself puts itself there and takes itself away */
     return load_relaxed(&lock->writer) == me;
 }
 
