@@ -247,6 +247,16 @@ part_docs() {
     make_ready || return
     check "every public function is documented" awk -f tests/docs.awk weft.h ./*/weft/*.h
     check "programs and outputs on the pages are real" tests/guide/doc_check.sh
+    check "docs/reference.md is what the headers give" docs/reference.sh --check
+    check "each call is tried where its docstring says" places_tried
+}
+
+places_tried() {
+    local name bad=0
+    for name in $(awk -f tests/places.awk ./*/weft/*.h); do
+        grep -qw "$name" tests/core/context_test.c || { echo "context_test lacks $name" && bad=1; }
+    done
+    return "$bad"
 }
 
 about_orders() { echo "every ordered atomic access names its partner or its reason"; }

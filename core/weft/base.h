@@ -75,6 +75,7 @@ WEFT_API weft_time weft_now(void);
  * Names a status in words: "success" for 0 and more, "Connection refused" for -ECONNREFUSED.
  *
  * Returns: a constant string.
+ * From:    anywhere, also signal handlers.
  * Since:   0.1
  */
 WEFT_API const char *weft_strerror(int status);
@@ -92,6 +93,7 @@ WEFT_API const char *weft_why(void);
  * Tells the version of the library that is linked, to compare with WEFT_VERSION of the headers.
  *
  * Returns: a constant string such as "0.1.0".
+ * From:    anywhere, also signal handlers.
  * Since:   0.1
  */
 WEFT_API const char *weft_version(void);

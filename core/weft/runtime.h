@@ -62,7 +62,7 @@ typedef struct weft_info_data {
  *
  * Returns: what fn returns; -EINVAL (an option or variable is wrong; weft_why() names it), -ENOMEM,
  *          -EAGAIN (no more threads), -EMFILE, -ENOTSUP (shadow stacks are active): it never ran.
- * From:    plain threads; a task (it waits there).
+ * From:    plain threads and jobs; in a task it waits like weft_await.
  * Waits:   yes; in a task a cancellation point.
  * Since:   0.1
  */
@@ -111,7 +111,7 @@ WEFT_API WEFT_MUST_CHECK int weft_call(weft_fn fn, void *arg);
 /**
  * Tells how the runtime is set up.
  *
- * Returns: 0; -ENXIO if it does not run.
+ * Returns: 0; -ENXIO if it was never started, -ESHUTDOWN if it was stopped.
  * Since:   0.1
  */
 WEFT_API int weft_info(weft_info_data *ret_info);

@@ -80,7 +80,7 @@ WEFT_API WEFT_MUST_CHECK int weft_scope_open_with(weft_scope *scope,
  * Returns: the earliest failure of body or tasks; -ETIMEDOUT if the scope's own deadline cut
  *          something short; -ECANCELED if a cancel did; else rc. -EINVAL if the scope is not the
  *          caller's innermost open one, -EPERM outside its task (then nothing happened).
- * From:    the task that opened it.
+ * From:    the task that opened it (-EPERM elsewhere).
  * Waits:   yes, cancellation point.
  * Since:   0.1
  */
@@ -95,7 +95,7 @@ WEFT_API WEFT_MUST_CHECK int weft_scope_close(weft_scope *scope, int rc);
  * Returns: a future that may be cancelled and waited for while the task lives, but not awaited,
  *          gathered or detached (-EINVAL); it need not be kept. Besides the errors of
  *          weft_spawn_with: -ESHUTDOWN if the scope is closed, -EPERM outside a task.
- * From:    the tasks inside the scope.
+ * From:    the tasks inside the scope (-EPERM outside a task).
  * Owns:    arg must live until the scope is closed.
  * Since:   0.1
  */
@@ -109,7 +109,7 @@ WEFT_API weft_future weft_scope_spawn_with(weft_scope *scope, const weft_task_op
  * Starts a task in the scope; weft_scope_spawn(scope, fn, arg) fills in the site.
  *
  * Returns: as weft_scope_spawn_with.
- * From:    the tasks inside the scope.
+ * From:    the tasks inside the scope (-EPERM outside a task).
  * Since:   0.1
  */
 WEFT_API weft_future weft_scope_spawn_at(weft_scope *scope, const char *site, weft_fn fn,
@@ -119,7 +119,7 @@ WEFT_API weft_future weft_scope_spawn_at(weft_scope *scope, const char *site, we
  * Starts a task in the scope that gets its own copy of `bytes` bytes at `val`.
  *
  * Returns: as weft_scope_spawn_with.
- * From:    the tasks inside the scope.
+ * From:    the tasks inside the scope (-EPERM outside a task).
  * Since:   0.1
  */
 WEFT_API weft_future weft_scope_spawn_val_at(weft_scope *scope, const char *site, weft_fn fn,

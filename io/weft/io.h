@@ -107,7 +107,7 @@ WEFT_API WEFT_MUST_CHECK ssize_t weft_write_full(int fd, const void *buffer, siz
  *
  * Returns: 0; -EBADF if it is not open or being closed; -EIO and what close(2) says (it is closed
  *          all the same).
- * From:    a task; a plain thread only if nothing waits on it (-EBUSY).
+ * From:    a task; a job or plain thread only if nothing waits on it (-EBUSY).
  * Waits:   yes, but it is no cancellation point.
  * Since:   0.1
  */

@@ -17,13 +17,6 @@ struct seen {
     weft_interval interval;
 };
 
-/* Computes, without a wait, until the clock says so. */
-static void works_until(weft_time moment)
-{
-    while (weft_now() < moment)
-        ;
-}
-
 /* Sets the interval up; its first tick is planned for seen->start. */
 static int begins(struct seen *seen, weft_time period)
 {
@@ -74,7 +67,8 @@ static int misses_five(struct seen *seen)
     if (begins(seen, PERIOD) < 0 || weft_interval_tick(&seen->interval) < 0)
         return -EPROTO;
     seen->start = seen->interval.weft__next - PERIOD; /* DELAY plans from the first tick on */
-    works_until(seen->start + 5 * PERIOD + PERIOD / 2);
+    if (weft_sleep_until(seen->start + 5 * PERIOD + PERIOD / 2) < 0)
+        return -EPROTO;
     seen->moment = weft_now();
     seen->second = weft_interval_tick(&seen->interval);
     seen->third = weft_now() < seen->moment;
@@ -204,10 +198,11 @@ static int counts(void *arg)
 static int bursts_beside_another(void *arg)
 {
     struct seen *seen = arg;
-    weft_future other = weft_spawn(counts, seen);
     int rc = begins(seen, weft_us(10));
 
-    works_until(seen->start + weft_ms(2));
+    if (rc < 0 || weft_sleep(weft_ms(2)) < 0)
+        return -EPROTO;
+    weft_future other = weft_spawn(counts, seen);
     for (int i = 0; i < 150 && rc == 0; i++)
         rc = weft_interval_tick(&seen->interval);
     seen->second = atomic_load(&seen->count);
@@ -294,10 +289,9 @@ static int ticks_while_cancelled(void *arg)
 {
     struct seen *seen = arg;
 
-    if (begins(seen, PERIOD) < 0)
+    if (begins(seen, PERIOD) < 0 || weft_sleep(3 * PERIOD) < 0)
         return -EPROTO;
     (void)weft_cancel(weft_self());
-    works_until(seen->start + 3 * PERIOD);
     seen->rc = weft_interval_tick(&seen->interval);
     seen->plan = seen->interval.weft__next;
     return 0;
