@@ -114,7 +114,7 @@ static void start(struct runtime *runtime, struct gather *gather, const weft_fut
     weft__wait_prepare(&gather->waiter);
     store_seq(&gather->left, (uint32_t)n);
     for (size_t i = 0; i < n; i++) {
-        struct future *future = weft__group_member(runtime, futures[i]);
+        struct future *future = group_member(runtime, futures[i]);
 
         if (future && weft__group_join(&gather->group, future, (uint32_t)i))
             continue;
@@ -154,7 +154,7 @@ static int withdraw(struct runtime *runtime, struct gather *gather, const weft_f
 {
     gather->edge.count = 0; /* from here on it waits for none of them */
     for (size_t i = 0; i < n; i++) {
-        struct future *future = weft__group_member(runtime, futures[i]);
+        struct future *future = group_member(runtime, futures[i]);
 
         if (future && weft__group_leave(future))
             sub_seq(&gather->left, 1);
@@ -179,7 +179,7 @@ static int result(struct runtime *runtime, struct gather *gather, const weft_fut
         chosen = load_seq(&gather->first[FAILED]); /* a race that nobody has won */
     if (!chosen)
         return 0;
-    return group_status(futures[chosen - 1], weft__group_member(runtime, futures[chosen - 1]));
+    return group_status(futures[chosen - 1], group_member(runtime, futures[chosen - 1]));
 }
 
 /* Claims, waits and frees. Inside the gate. The caller has filled in verdict, and what its edge says
@@ -202,7 +202,7 @@ static int consume(struct runtime *runtime, struct gather *gather, const weft_fu
         return withdraw(runtime, gather, futures, n); /* suspends: worker, errno stale */
     rc = result(runtime, gather, futures, ret_winner);
     for (size_t i = 0; i < n; i++) {
-        struct future *future = weft__group_member(runtime, futures[i]);
+        struct future *future = group_member(runtime, futures[i]);
 
         if (ret_statuses)
             ret_statuses[i] = group_status(futures[i], future);

@@ -105,7 +105,7 @@ static void begin(struct runtime *runtime, struct completed *all)
     uint32_t unjoined = 0;
 
     for (size_t i = 0; i < all->count; i++) {
-        struct future *future = weft__group_member(runtime, all->futures[i]);
+        struct future *future = group_member(runtime, all->futures[i]);
 
         if (future && weft__group_join(&all->group, future, (uint32_t)i))
             continue;

@@ -7,11 +7,6 @@
 
 #include "core/worker.h"
 
-struct future *weft__group_member(struct runtime *runtime, weft_future handle)
-{
-    return handle.slot ? weft__slab_at(&runtime->slab, handle.slot) : NULL;
-}
-
 static int claim(struct runtime *runtime, weft_future handle, struct future **ret_future)
 {
     uint64_t state;
@@ -34,8 +29,7 @@ static void unclaim(struct future *future)
 {
     uint64_t state = load_seq(&future->state);
 
-    while (
-        !cas_seq(&future->state, &state, state & ~(uint64_t)(FUTURE_CLAIMED | FUTURE_OWNED)))
+    while (!cas_seq(&future->state, &state, state & ~(uint64_t)(FUTURE_CLAIMED | FUTURE_OWNED)))
         ;
 }
 
@@ -63,7 +57,7 @@ int weft__group_claim(struct runtime *runtime, const weft_future *futures, size_
             weft__future_report_stale(runtime, futures[i]);
         while (i-- > 0)
             if (!is_failed_spawn(futures[i]))
-                unclaim(weft__group_member(runtime, futures[i]));
+                unclaim(group_member(runtime, futures[i]));
         return rc;
     }
     return 0;
@@ -97,7 +91,7 @@ void weft__group_unclaim(struct runtime *runtime, const weft_future *futures, si
 {
     for (size_t i = 0; i < n; i++)
         if (!is_failed_spawn(futures[i]))
-            unclaim(weft__group_member(runtime, futures[i]));
+            unclaim(group_member(runtime, futures[i]));
 }
 
 void weft__group_cancel(struct runtime *runtime, const weft_future *futures, size_t n)

@@ -15,6 +15,7 @@
 #define WEFT_CORE_GROUP_H
 
 #include "core/future.h"
+#include "core/worker.h"
 
 /* First in whatever the owner keeps. */
 struct group {
@@ -40,7 +41,10 @@ void weft__group_unclaim(struct runtime *runtime, const weft_future *futures, si
 void weft__group_cancel(struct runtime *runtime, const weft_future *futures, size_t n);
 
 /* What the handle of a claimed future means; NULL for a failed spawn. */
-struct future *weft__group_member(struct runtime *runtime, weft_future handle);
+static inline struct future *group_member(struct runtime *runtime, weft_future handle)
+{
+    return handle.slot ? weft__slab_at(&runtime->slab, handle.slot) : NULL;
+}
 
 /* How a member has ended: the future's status, or the error of the failed spawn. */
 static inline int group_status(weft_future handle, struct future *future)
