@@ -435,6 +435,6 @@ oracle_asks() {
         >"$work/out" 2>&1 </dev/null
     sed 's/^/  /' "$work/out"
     failures=$(grep -c '^S[0-9][0-9] FAIL' "$work/out")
-    grep -q '^[0-9]* scenarios, ' "$work/out" || failures=$((failures + 1)) # it did not get so far
+    grep -q '^[0-9]* scenarios with ' "$work/out" || failures=$((failures + 1)) # it did not get so far
     row "scenarios" "$(grep -c '^S[0-9][0-9] ok' "$work/out")" "$failures" $(($(now_ms) - start))
 }
