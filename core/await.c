@@ -95,6 +95,7 @@ static int wait_for_news(struct gather *gather, bool until_all)
     if (needs_all)
         edge_lay(gather->waiter.sleeper->task, &gather->edge);
     weft__wait_again(&gather->waiter);
+    wait_is_for(&gather->waiter, "the futures that it awaits");
     bool is_news =
         load_seq(&gather->left) == 0 || (!until_all && load_seq(&gather->first[gather->verdict]));
     if (is_news)

@@ -5,12 +5,13 @@
  * makes a new edge, and 2^64 of them do not happen.
  *
  *     bell_ring           rung := 1, then reads asleep          any thread
- *     bell_may_sleep      asleep := 1, then takes rung          the worker; false: it must not sleep
- *     bell_awake          asleep := 0, rung := 0                the worker, after its sleep
+ *     bell_may_sleep      asleep grows, then takes rung         the worker; false: it must not sleep
+ *     bell_awake          asleep grows, rung := 0               the worker, after its sleep
  *
  * Whoever rings has published its work before. Both sides are sequentially consistent, so either the
  * sleeper takes the ring or the ringer sees the sleeper. A ring that bell_awake erases is not lost:
  * the worker looks for work after that. An edge that comes late ends some later sleep for nothing.
+ * While asleep is odd the worker changes nothing: quiet.h builds on that.
  */
 #ifndef WEFT_CORE_BELL_H
 #define WEFT_CORE_BELL_H
@@ -22,7 +23,7 @@
 
 struct bell {
     _Atomic uint32_t rung;   /* (a) somebody rang since the worker looked last */
-    _Atomic uint32_t asleep; /* (w+) the worker sleeps, or is about to */
+    _Atomic uint32_t asleep; /* (w+) odd: the worker sleeps, or is about to; only grows */
     int fd;                  /* (i) the eventfd */
 };
 
@@ -38,21 +39,23 @@ static inline void bell_destroy(struct bell *bell)
     (void)weft__sys_close(bell->fd); /* nothing to flush */
 }
 
+static inline bool bell_is_asleep(uint32_t asleep) { return asleep % 2 != 0; }
+
 static inline void bell_ring(struct bell *bell)
 {
-    if (xchg_seq(&bell->rung, 1) == 0 && load_seq(&bell->asleep))
+    if (xchg_seq(&bell->rung, 1) == 0 && bell_is_asleep(load_seq(&bell->asleep)))
         (void)weft__sys_eventfd_signal(bell->fd); /* cannot fail before 2^64 rings */
 }
 
 static inline bool bell_may_sleep(struct bell *bell)
 {
-    store_seq(&bell->asleep, 1);
+    store_seq(&bell->asleep, load_relaxed(&bell->asleep) + 1); /* relaxed: own field */
     return xchg_seq(&bell->rung, 0) == 0;
 }
 
 static inline void bell_awake(struct bell *bell)
 {
-    store_seq(&bell->asleep, 0);
+    store_seq(&bell->asleep, load_relaxed(&bell->asleep) + 1); /* relaxed: own field */
     store_seq(&bell->rung, 0);
 }
 

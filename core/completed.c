@@ -86,6 +86,7 @@ static int wait_locked(struct completed *all, enum wait_kind kind)
     struct waiter waiter;
 
     weft__wait_begin(&waiter);
+    wait_is_for(&waiter, "the next of its futures");
     all->waiter = &waiter;
     lock_release(&all->lock);
 

@@ -64,6 +64,8 @@ static bool debug_word(struct config *config, const char *word, size_t bytes)
         config->is_reporting = true;
     else if (bytes == 7 && memcmp(word, "migrate", 7) == 0)
         config->is_migrating = true;
+    else if (bytes == 5 && memcmp(word, "clock", 5) == 0)
+        config->is_virtual = true;
     else
         return bytes == 0;
     return true;
@@ -77,8 +79,8 @@ static int debug_option(struct config *config)
         size_t bytes = strcspn(text, ", ");
 
         if (!debug_word(config, text, bytes)) {
-            weft__explain("WEFT_DEBUG has \"%.*s\": use a list of report and migrate", (int)bytes,
-                          text);
+            weft__explain("WEFT_DEBUG has \"%.*s\": use a list of report, migrate and clock",
+                          (int)bytes, text);
             return -EINVAL;
         }
         text += bytes + (text[bytes] != 0);

@@ -12,6 +12,7 @@ struct config {
     weft_options options; /* every zero replaced by what counts */
     bool is_migrating;    /* WEFT_DEBUG=migrate */
     bool is_reporting;    /* WEFT_DEBUG=report, or a debug build */
+    bool is_virtual;      /* WEFT_DEBUG=clock */
 };
 
 /* Fills in what counts. Returns 0; -EINVAL, and weft_why() names the wrong option or variable. */

@@ -191,6 +191,7 @@ static void end_uses(struct fd_record *record)
     struct waiter waiter;
 
     weft__wait_begin(&waiter);
+    wait_is_for(&waiter, "the last use of a descriptor");
     record->closer = &waiter;
     for (struct link *link = record->uses.first; link; link = link->next)
         cancel_locked(container_of(link, struct fd_use, link));

@@ -266,6 +266,7 @@ static int watch(struct future *future, weft_future handle, struct waiter *waite
     if (!is_known) {
         edge_lay(weft__current_task(), &edge);
         weft__wait_begin(waiter);
+        wait_is_for(waiter, "a future");
         list_push_last(&future->watchers, &waiter->link);
     }
     lock_release(&future->lock);

@@ -20,6 +20,7 @@
 
 #include "core/atomic.h"
 
+struct bell;
 struct fd_use;
 struct sockaddr;
 struct worker;
@@ -74,9 +75,11 @@ struct loop_ops {
 
 struct loop {
     const struct loop_ops *ops;
-    struct worker *worker;  /* (i) whose it is */
-    void *state;            /* (i) of loop_uring.c or loop_epoll.c */
-    const char *refused_by; /* (i) the call that refused io_uring, if one did */
+    struct worker *worker;             /* (i) whose it is */
+    void *state;                       /* (i) of loop_uring.c or loop_epoll.c */
+    struct bell *bell;                 /* (i) the loop's: tells whether it sleeps */
+    const _Atomic uint32_t *in_flight; /* (i) the loop's: how many operations are */
+    const char *refused_by;            /* (i) the call that refused io_uring, if one did */
 };
 
 extern const struct loop_ops weft__loop_uring;

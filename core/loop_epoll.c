@@ -74,6 +74,8 @@ static int init(struct loop *loop)
     if (rc < 0)
         goto close_out;
     loop->state = epolls;
+    loop->bell = &epolls->bell;
+    loop->in_flight = &epolls->slots.used;
     return 0;
 close_out:
     (void)weft__sys_close(epolls->out); /* nothing to flush, here and below */
@@ -113,35 +115,42 @@ static bool end_wait(struct epolls *epolls, uint64_t key, ssize_t result)
     return ended.sleeper && weft__wake_sleeper(ended.sleeper, ended.seq, 0);
 }
 
-/* Takes the events of one set. Returns how many tasks it made ready. */
-static int take_events(struct epolls *epolls, int set, int64_t ns)
+/* Handles the events of one set. Returns how many tasks it made ready. */
+static int take_events(struct epolls *epolls, const struct epoll_event *events, int count)
 {
-    struct epoll_event events[BATCH];
-    int count = weft__sys_epoll_wait(set, events, BATCH, ns);
+    struct epoll_event more[BATCH];
     int woken = 0;
 
     for (int i = 0; i < count; i++) { /* interrupted: none, and the worker looks at its clock */
         uint64_t key = events[i].data.u64;
 
-        if (key == DATA_OUT)
-            woken += take_events(epolls, epolls->out, 0); /* no deeper than this */
+        if (key == DATA_OUT) /* no deeper than this */
+            woken += take_events(epolls, more, weft__sys_epoll_wait(epolls->out, more, BATCH, 0));
         else if (key != DATA_BELL)
             woken += end_wait(epolls, key, (ssize_t)events[i].events); /* I1 */
     }
     return woken;
 }
 
-static int poll_sets(struct loop *loop, int64_t ns)
+/* Sleeps until there are events, the bell rings, or the time is over. Returns how many events. */
+static int sleep_in_set(struct loop *loop, struct epoll_event *events, int64_t ns)
 {
     struct epolls *epolls = loop->state;
 
-    if (ns <= 0)
-        return take_events(epolls, epolls->in, 0);
-
-    int woken = take_events(epolls, epolls->in, bell_may_sleep(&epolls->bell) ? ns : 0);
-
+    ns = bell_may_sleep(&epolls->bell) ? weft__quiet_worker_sleeps(loop->worker, ns) : 0;
+    int count = weft__sys_epoll_wait(epolls->in, events, BATCH, ns);
     bell_awake(&epolls->bell);
-    return woken;
+    return count;
+}
+
+static int poll_sets(struct loop *loop, int64_t ns)
+{
+    struct epolls *epolls = loop->state;
+    struct epoll_event events[BATCH];
+    int count = ns > 0 ? sleep_in_set(loop, events, ns)
+                       : weft__sys_epoll_wait(epolls->in, events, BATCH, 0);
+
+    return take_events(epolls, events, count);
 }
 
 static void ring_bell(struct loop *loop)

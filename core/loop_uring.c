@@ -145,6 +145,8 @@ static int init(struct loop *loop)
     if (rc < 0)
         goto exit_ring;
     loop->state = uring;
+    loop->bell = &uring->bell;
+    loop->in_flight = &uring->slots.used;
     return 0;
 exit_ring:
     io_uring_queue_exit(&uring->ring);
@@ -266,12 +268,16 @@ static int take_completions(struct uring *uring)
 }
 
 /* Sleeps until there is a completion, the bell rings, or the time is over. */
-static void sleep_in_ring(struct uring *uring, int64_t ns)
+static void sleep_in_ring(struct loop *loop, int64_t ns)
 {
-    struct __kernel_timespec limit = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    struct uring *uring = loop->state;
     struct io_uring_cqe *cqe;
 
-    if (bell_may_sleep(&uring->bell) && fault("uring_enter") == 0)
+    ns = bell_may_sleep(&uring->bell) ? weft__quiet_worker_sleeps(loop->worker, ns) : 0;
+
+    struct __kernel_timespec limit = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+
+    if (ns > 0 && fault("uring_enter") == 0)
         (void)io_uring_wait_cqes(&uring->ring, &cqe, 1, ns == WEFT_NO_TIMEOUT ? NULL : &limit,
                                  NULL); /* interrupted or over: the worker looks at its clock */
     bell_awake(&uring->bell);
@@ -292,7 +298,7 @@ static int poll_ring(struct loop *loop, int64_t ns)
         return woken;
     if ((!is_submitted || uring->is_bell_broken || !uring->is_bell_watched) && ns > HICCUP_NS)
         ns = HICCUP_NS;
-    sleep_in_ring(uring, ns);
+    sleep_in_ring(loop, ns);
     return take_completions(uring);
 }
 

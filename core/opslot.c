@@ -57,7 +57,7 @@ int weft__opslot_take(struct opslots *slots, uint64_t *ret_key)
 
         slots->free = slot->next;
         slot->is_used = true;
-        add_relaxed(&slots->used, 1); /* relaxed: read as a hint only */
+        add_seq(&slots->used, 1); /* before the operation begins: others count it (quiet.h) */
         *ret_key = key_of(index, slot->generation);
     }
     lock_release(&slots->lock);

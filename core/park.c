@@ -130,13 +130,20 @@ static void park_end(struct worker *worker)
     lock_release(&runtime->idle.lock);
 }
 
+bool weft__park_all_sleep(struct runtime *runtime)
+{
+    return load_seq(&runtime->idle.counts) == runtime->worker_count * SLEEPING;
+}
+
 static int64_t time_to_first_timer(struct worker *worker)
 {
     int64_t first = load_relaxed(&worker->timers.first); /* relaxed: see timer.c */
 
     if (first == INT64_MAX)
         return WEFT_NO_TIMEOUT;
-    int64_t left = first - weft__sys_now();
+    int64_t left = first - weft__quiet_now(worker->runtime);
+    if (left > 0 && worker->runtime->quiet.is_virtual)
+        return WEFT_NO_TIMEOUT; /* the jump to that moment wakes it */
     return left > 0 ? left : 0;
 }
 

@@ -51,7 +51,12 @@ void weft__report(struct runtime *runtime, const char *format, ...)
         (void)fprintf(stderr, "weft: %s\n", sentence); /* nowhere to say that it failed */
 }
 
-weft_time weft_now(void) { return weft__sys_now(); }
+weft_time weft_now(void)
+{
+    int64_t jumping = weft__runtime_virtual_now();
+
+    return jumping ? jumping : weft__sys_now();
+}
 
 const char *weft_strerror(int status)
 {

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <weft/testing.h>
+
 #include "core/config.h"
 #include "core/fd.h"
 #include "core/sys.h"
@@ -24,8 +26,13 @@ static struct {
     _Atomic(struct runtime *) runtime; /* (a) NULL: not started, or stopped */
     _Atomic uint32_t entering; /* (a) plain threads between the look at runtime and its count */
     _Atomic uint32_t runs;     /* (a) how often it was started: 0 tells -ENXIO */
-    struct lock lock;          /* of starting and stopping, and of starts */
+    _Atomic uint32_t holds;    /* (a) weft_waker_hold minus weft_waker_release */
+    struct lock lock;          /* of starting and stopping, and of the next three */
     uint32_t starts;           /* weft_start minus weft_stop */
+    bool wants_virtual;        /* weft_test_clock was called, */
+    int64_t grace;             /* with this */
+
+    _Alignas(WEFT_LINE) _Atomic int64_t virtual_now; /* (a) 0: time is real */
 } gate;
 
 /* --- the gate -------------------------------------------------------------------------------- */
@@ -40,6 +47,24 @@ static __attribute__((noinline)) struct runtime *adopted_here(void)
 }
 
 void weft__runtime_adopt_thread(struct runtime *runtime) { adopted = runtime; }
+
+/* Where a plain thread is, and how often it has passed the gate. */
+static _Thread_local struct {
+    struct runtime *runtime;
+    uint32_t depth;
+} visit;
+
+static __attribute__((noinline)) __typeof__(&visit) visit_here(void)
+{
+    __asm__ volatile("");
+    return &visit;
+}
+
+struct runtime *weft__runtime_here(uint32_t *ret_depth)
+{
+    *ret_depth = visit_here()->depth;
+    return *ret_depth ? visit_here()->runtime : adopted_here();
+}
 
 /* The runtime that the calling thread belongs to; NULL for a plain thread. */
 static struct runtime *own_runtime(void)
@@ -56,8 +81,11 @@ int weft__runtime_enter(struct runtime **ret_runtime)
     if (!runtime) {
         add_seq(&gate.entering, 1); /* before the look at runtime; pairs with gate_close() */
         runtime = load_seq(&gate.runtime);
-        if (runtime)
+        if (runtime) {
             add_seq(&runtime->inside, 1); /* it lives: gate_close() waits for this thread */
+            visit_here()->runtime = runtime;
+            visit_here()->depth++;
+        }
         if (sub_seq(&gate.entering, 1) == 1 && !load_seq(&gate.runtime))
             weft__futex_wake(&gate.entering, 1);
         if (!runtime)
@@ -73,6 +101,7 @@ void weft__runtime_leave(struct runtime *runtime)
 
     if (own_runtime())
         return;
+    visit_here()->depth--;
     /* The last one may find the runtime freed already: then the wake is for nobody. */
     if (sub_seq(inside, 1) == 1 && load_seq(&gate.runtime) != runtime)
         weft__futex_wake(inside, 1);
@@ -111,6 +140,55 @@ bool weft__runtime_refuses(const struct runtime *runtime)
 }
 
 struct pools *weft__runtime_pools(struct runtime *runtime) { return runtime->pools; }
+
+bool weft__runtime_is_held(void) { return load_seq(&gate.holds) > 0; }
+
+void weft_waker_hold(void) { add_seq(&gate.holds, 1); }
+
+int weft_waker_release(void)
+{
+    uint32_t holds = load_seq(&gate.holds);
+    struct runtime *runtime;
+
+    do {
+        if (holds == 0)
+            return -EPERM;
+    } while (!cas_seq(&gate.holds, &holds, holds - 1));
+    if (holds > 1 || weft__runtime_enter(&runtime) < 0)
+        return 0;
+    /* Perhaps that was the last hope: a worker looks. This takes no lock, for signal handlers. */
+    struct loop *loop = &runtime->workers[0].loop;
+    loop->ops->wake(loop);
+    weft__runtime_leave(runtime);
+    return 0;
+}
+
+/* --- the clock of tests ---------------------------------------------------------------------- */
+
+int weft_test_clock(weft_time grace)
+{
+    if (grace < 0)
+        return -EINVAL;
+    if (own_runtime())
+        return -EPERM;
+    lock_acquire(&gate.lock);
+    gate.wants_virtual = true;
+    gate.grace = grace;
+    lock_release(&gate.lock);
+    return 0;
+}
+
+int64_t weft__runtime_virtual_now(void)
+{
+    /* relaxed: who was woken by a jump sees it by the wake */
+    return load_relaxed(&gate.virtual_now);
+}
+
+void weft__runtime_time_jumped(const struct runtime *runtime, int64_t now)
+{
+    if (load_seq(&gate.runtime) == runtime) /* else it was abandoned */
+        store_seq(&gate.virtual_now, now);
+}
 
 /* --- starting -------------------------------------------------------------------------------- */
 
@@ -205,6 +283,14 @@ static void runtime_free(struct runtime *runtime)
     weft__sys_free(runtime);
 }
 
+/* The virtual clock that was asked for: its grace, 0 for the default; negative: none was. */
+static int64_t grace_asked(const struct config *config)
+{
+    if (gate.wants_virtual)
+        return gate.grace;
+    return config->is_virtual ? 0 : -1;
+}
+
 /* A runtime in which nothing runs yet. */
 static int runtime_new(const struct config *config, struct runtime **ret_runtime)
 {
@@ -217,6 +303,8 @@ static int runtime_new(const struct config *config, struct runtime **ret_runtime
     runtime->is_migrating = config->is_migrating;
     runtime->is_reporting = config->is_reporting;
     ck_stack_init(&runtime->inbox.stack);
+    weft__quiet_init(runtime, grace_asked(config));
+    weft__quiet_act(runtime);
     /* Handles of an earlier run must not mean anything in this one. */
     weft__slab_init(&runtime->slab, add_seq(&gate.runs, 1) * 2654435761u | 1);
     weft__stacks_init(&runtime->stacks);
@@ -252,7 +340,11 @@ static int runtime_start(const weft_options *options)
     rc = weft__pools_start(runtime, &runtime->pools);
     if (rc < 0)
         goto end_threads;
+    gate.wants_virtual = false;
+    if (runtime->quiet.is_virtual)
+        store_seq(&gate.virtual_now, weft__quiet_now(runtime));
     store_seq(&gate.runtime, runtime);
+    weft__quiet_rest(runtime);
     return 0;
 end_threads:
     threads_end(runtime, runtime->worker_count);
@@ -263,19 +355,24 @@ free_runtime:
     return rc;
 }
 
-int weft_start(const weft_options *options)
+/* Returns 0 or an error; 1 if this call has started the runtime. */
+static int start(const weft_options *options)
 {
-    int rc = 0;
-
-    if (own_runtime())
-        return -EPERM;
     lock_acquire(&gate.lock);
-    if (gate.starts == 0)
-        rc = runtime_start(options);
+    bool is_first = gate.starts == 0;
+    int rc = is_first ? runtime_start(options) : 0;
     if (rc == 0)
         gate.starts++;
     lock_release(&gate.lock);
-    return rc;
+    return rc == 0 ? is_first : rc;
+}
+
+int weft_start(const weft_options *options)
+{
+    if (own_runtime())
+        return -EPERM;
+    int rc = start(options);
+    return rc < 0 ? rc : 0;
 }
 
 /* --- stopping -------------------------------------------------------------------------------- */
@@ -311,8 +408,8 @@ static void report_forgotten(struct runtime *runtime)
     }
 }
 
-/* Tasks that have not ended; says which, if asked. */
-static uint32_t count_live(struct runtime *runtime, bool say)
+/* Tasks that have not ended; says which, if it is given the words. */
+static uint32_t count_live(struct runtime *runtime, const char *words)
 {
     uint32_t used = weft__slab_used(&runtime->slab);
     uint32_t live = 0;
@@ -324,9 +421,8 @@ static uint32_t count_live(struct runtime *runtime, bool say)
         if (!(state & FUTURE_LIVE) || state & FUTURE_DONE || !is_task(future))
             continue;
         live++;
-        if (say)
-            weft__report(runtime, "task %s did not end within the shutdown time, and is abandoned",
-                         future_site(future));
+        if (words)
+            weft__report(runtime, "task %s %s, and is abandoned", future_site(future), words);
     }
     return live;
 }
@@ -339,10 +435,13 @@ static int until_tasks_ended(struct runtime *runtime, int64_t deadline)
         uint32_t signal = load_seq(&runtime->drain_signal); /* before the count */
         int64_t left = deadline - weft__sys_now();
 
-        if (count_live(runtime, false) == 0 && load_seq(&runtime->drain_signal) == signal)
+        bool is_stuck = weft__standstill_is_stuck(runtime);
+
+        if (count_live(runtime, NULL) == 0 && load_seq(&runtime->drain_signal) == signal)
             return 0;
-        if (left <= 0) {
-            (void)count_live(runtime, true);
+        if (is_stuck || left <= 0) {
+            (void)count_live(runtime, is_stuck ? "waits for ever, although it was cancelled"
+                                               : "did not end within the shutdown time");
             return -ETIMEDOUT;
         }
         (void)weft__futex_wait(&runtime->drain_signal, signal, left); /* time-out: seen above */
@@ -357,14 +456,20 @@ static int drain(struct runtime *runtime, int64_t deadline)
     used = weft__slab_used(&runtime->slab);
     for (uint32_t slot = 1; slot <= used; slot++)
         cancel_leftover(runtime, weft__slab_at(&runtime->slab, slot));
-    return until_tasks_ended(runtime, deadline);
+    if (runtime->has_stood_still)
+        weft__standstill_drain(runtime);
+    weft__quiet_rest(runtime);
+    int rc = until_tasks_ended(runtime, deadline);
+    weft__standstill_forget(runtime);
+    return rc;
 }
 
 static int runtime_stop(struct runtime *runtime)
 {
     int64_t deadline = deadline_after(weft__sys_now(), runtime->options.shutdown);
     int rc = drain(runtime, deadline);
-    int pools_rc = weft__pools_stop(runtime->pools, deadline);
+    bool is_for_ever = runtime->has_stood_still && weft__quiet_is_for_ever(runtime);
+    int pools_rc = weft__pools_stop(runtime->pools, is_for_ever ? 0 : deadline);
 
     if (rc == 0)
         rc = pools_rc;
@@ -372,9 +477,11 @@ static int runtime_stop(struct runtime *runtime)
         rc = until_tasks_ended(runtime, deadline); /* those that the last jobs have spawned */
     if (rc < 0) { /* somebody still runs in it: it is left as it is */
         store_seq(&gate.runtime, NULL);
+        store_seq(&gate.virtual_now, 0);
         return rc;
     }
     gate_close(runtime);
+    store_seq(&gate.virtual_now, 0);
     report_forgotten(runtime);
     threads_end(runtime, runtime->worker_count);
     weft__pools_free(runtime->pools);
@@ -395,6 +502,8 @@ int weft_stop(void)
         rc = -ENXIO;
     else if (--gate.starts == 0)
         rc = runtime_stop(load_seq(&gate.runtime));
+    else
+        weft__quiet_rest(load_seq(&gate.runtime)); /* the others' runtime goes on without us */
     lock_release(&gate.lock);
     return rc;
 }
@@ -419,17 +528,38 @@ static int call(const char *site, weft_fn fn, void *arg)
 
 int weft_call(weft_fn fn, void *arg) { return call("the function given to weft_call", fn, arg); }
 
-int weft_run_with(const weft_options *options, weft_fn fn, void *arg)
-{
-    static const char site[] = "the function given to weft_run";
-    int rc;
+static const char run_site[] = "the function given to weft_run";
 
-    if (own_runtime())
-        return call(site, fn, arg);
-    rc = weft_start(options);
+/* Runs the program in the runtime that this thread has started, and notices if it stands still. From the
+ * end of the program until weft_stop has cancelled the rest no virtual time may pass. */
+static int run_outermost(weft_fn fn, void *arg)
+{
+    struct runtime *runtime;
+    int status = -EDEADLK;
+    int rc = weft__runtime_enter(&runtime);
+
     if (rc < 0)
         return rc;
-    rc = call(site, fn, arg);
+    weft_future task =
+        weft__task_spawn(runtime, NULL, &(weft_task_options){.site = run_site}, fn, arg);
+    runtime->has_stood_still = weft__standstill_wait(runtime, task);
+    weft__quiet_act(runtime);
+    if (runtime->has_stood_still)
+        rc = weft_detach(task); /* weft_stop ends it, or abandons it */
+    else
+        rc = weft__gather(runtime, &task, 1, &status); /* it has ended, or never began */
+    weft__runtime_leave(runtime);
+    return rc < 0 ? rc : status;
+}
+
+int weft_run_with(const weft_options *options, weft_fn fn, void *arg)
+{
+    if (own_runtime())
+        return call(run_site, fn, arg);
+    int started = start(options);
+    if (started < 0)
+        return started;
+    int rc = started ? run_outermost(fn, arg) : call(run_site, fn, arg);
     (void)weft_stop(); /* what it had to abandon was reported; the program's status counts */
     return rc;
 }

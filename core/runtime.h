@@ -22,6 +22,17 @@ struct task;
 int weft__runtime_enter(struct runtime **ret_runtime);
 void weft__runtime_leave(struct runtime *runtime);
 
+/* The runtime in which the calling thread, no worker, is now: its pool's, or that whose gate it has
+ * passed so many times. NULL: none. */
+struct runtime *weft__runtime_here(uint32_t *ret_depth);
+
+/* The virtual time, for weft_now(); 0: time is real. And its other side: it has jumped. */
+int64_t weft__runtime_virtual_now(void);
+void weft__runtime_time_jumped(const struct runtime *runtime, int64_t now);
+
+/* Whether somebody holds weft_waker_hold. */
+bool weft__runtime_is_held(void);
+
 /* A thread of the runtime's own that is no worker (a pool thread) says so once, at its start; until
  * its end it passes the gate freely. */
 void weft__runtime_adopt_thread(struct runtime *runtime);
@@ -62,6 +73,13 @@ int weft__pools_threads(const struct pools *pools);
  * another, so that jobs that wait for each other make progress. Does nothing on other threads. */
 void weft__pools_wait_begin(void);
 void weft__pools_wait_end(void);
+
+/* Whether no job goes on by itself, if `waiting` of them wait inside weft (quiet.h). Adds to *moves what
+ * grows with each job and thread, to *threads how many there are. */
+bool weft__pools_are_asleep(struct pools *pools, uint32_t waiting, uint64_t *moves, int *threads);
+
+/* Name and place of the job that the calling thread runs; NULL: none. */
+const char *weft__pools_job_site(void);
 
 /* True on a thread of a pool whose current job was cancelled. */
 bool weft__pools_job_is_cancelled(void);

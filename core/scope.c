@@ -182,6 +182,7 @@ static int wait_locked(struct scope *scope, struct task *task)
         weft__wait_begin_cancellable(&waiter);
     else
         weft__wait_begin(&waiter);
+    wait_is_for(&waiter, "the tasks of its scope");
     scope->closer = &waiter;
     lock_release(scope->tree);
     if (cancelled == SCOPE_SOFT && weft__task_cancel_reaches(task))

@@ -84,6 +84,7 @@ static void wait_until_told(weft_future child, struct starting *starting)
         enum wait_kind kind = starting->has_given_up ? WAIT_FOR_SURE : WAIT_CANCELLABLE;
 
         weft__wait_begin(&starting->waiter);
+        wait_is_for(&starting->waiter, "a task to be ready");
         lock_release(&starting->lock);
         int rc = weft__wait_commit(&starting->waiter, kind); /* suspends: worker, errno stale */
         lock_acquire(&starting->lock);

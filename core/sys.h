@@ -40,6 +40,10 @@ int64_t weft__sys_now(void);
 /* "thread". The thread has all signals blocked. */
 int weft__sys_thread(pthread_t *ret_thread, void *(*fn)(void *), void *arg);
 
+/* How many threads the process has, not counting those that exit and the kernel's own helpers; up to
+ * `enough` perhaps with them. An error where that cannot be known. In sys_threads.c. */
+int weft__sys_threads(int enough);
+
 /* Descriptors. The name that faults is the part after weft__sys_. */
 int weft__sys_close(int fd);
 int weft__sys_eventfd(void);

@@ -320,6 +320,7 @@ int weft_sleep_until(weft_time moment)
     if (moment <= weft_now())
         return weft_yield();
     weft__wait_begin(&nap.waiter);
+    wait_is_for(&nap.waiter, "the end of a sleep");
     rc = weft__timer_add(&weft__worker()->timers, &nap.timer, moment, nap_over);
     if (rc < 0)
         (void)weft__wake(&nap.waiter, 0); /* nobody else knows the waiter: ends it at once */

@@ -108,6 +108,7 @@ void weft__wait_prepare(struct waiter *waiter)
         waiter->own = (struct sleeper){.task = NULL};
         waiter->sleeper = &waiter->own;
     }
+    wait_is_for(waiter, NULL);
     waiter->link = (struct link){0};
     waiter->linked = false;
     waiter->arm = 0;
@@ -165,15 +166,49 @@ static void after_commit(struct worker *worker, struct task *task, void *arg)
         weft__ready(worker->runtime, task); /* woken between its last look and the switch */
 }
 
-static int wait_thread(struct sleeper *sleeper)
+bool weft__sleeper_is_woken(struct sleeper *sleeper)
 {
-    if (load_seq(&sleeper->thread_go) == 0) {
-        weft__pools_wait_begin(); /* a job that waits lends its place in the pool to another */
-        while (load_seq(&sleeper->thread_go) == 0)
-            (void)weft__futex_wait(&sleeper->thread_go, 0, WEFT_NO_TIMEOUT); /* spurious: again */
-        weft__pools_wait_end();
+    return state_in(load_seq(&sleeper->word)) == WAIT_WOKEN;
+}
+
+/* Sleeps until woken, or until it is `late` and the caller wakes itself. A virtual clock wakes it by
+ * its jump. */
+static void sleep_thread(struct sleeper *sleeper, struct waiter *late, int64_t moment)
+{
+    _Atomic uint32_t *go = &sleeper->thread_go;
+    struct quiet_thread thread = {.late = late, .moment = moment};
+    int64_t left = WEFT_NO_TIMEOUT;
+
+    weft__pools_wait_begin(); /* a job that waits lends its place in the pool to another */
+    weft__quiet_thread_begin(&thread, sleeper);
+    while (load_seq(go) == 0) {
+        if (late)
+            left = weft__quiet_thread_left(&thread);
+        if (left > 0)
+            (void)weft__futex_wait(go, 0, left); /* spurious, or too early: again */
+        else
+            (void)weft__wake(late, 0); /* false: somebody else did, and `go` is about to be set */
     }
+    weft__quiet_thread_end(&thread);
+    weft__pools_wait_end();
+}
+
+static int wait_thread(struct sleeper *sleeper, struct waiter *late, int64_t moment)
+{
+    if (load_seq(&sleeper->thread_go) == 0)
+        sleep_thread(sleeper, late, moment);
     return (int)reason_in(load_seq(&sleeper->word));
+}
+
+int weft__wait_commit_until(struct waiter *waiter, struct waiter *late, int64_t moment)
+{
+    struct runtime *runtime;
+    int outside = weft__runtime_enter(&runtime); /* a virtual clock must know who waits for it */
+    int rc = wait_thread(waiter->sleeper, late, moment);
+
+    if (outside == 0)
+        weft__runtime_leave(runtime);
+    return rc;
 }
 
 /* Lets a cancel reach the wait from here on, and looks whether one has come before. The order, flag
@@ -196,7 +231,7 @@ int weft__wait_commit(struct waiter *waiter, enum wait_kind kind)
     uint64_t word;
 
     if (!task)
-        return wait_thread(waiter->sleeper);
+        return wait_thread(waiter->sleeper, NULL, INT64_MAX);
     if (kind != WAIT_FOR_SURE)
         make_cancellable(task, kind == WAIT_OP ? FLAG_OP : FLAG_CANCEL);
     if (state_in(load_seq(&task->future.sleeper.word)) != WAIT_WOKEN)

@@ -46,6 +46,7 @@ struct sleeper {
     _Atomic uint32_t thread_go; /* (a) plain thread: 1 when woken, what its futex waits for */
     struct task *task;          /* NULL for a plain thread; set before the first announcement */
     struct runtime *runtime;    /* the task's */
+    _Atomic(const char *) what; /* (w+) what it waits for, in words; NULL: unknown. For people */
 };
 
 /* One wait, on the stack of who waits. */
@@ -98,9 +99,20 @@ void weft__wait_again(struct waiter *waiter);
 /* Tasks, between wait_begin and a wait_commit with WAIT_OP: which operation the wait is for. */
 void weft__wait_set_op(struct loop *loop, uint64_t key);
 
+/* Between the beginning of a wait and its commit: what it waits for, "a mutex", a constant. For the
+ * report of a standstill (quiet.h). */
+static inline void wait_is_for(struct waiter *waiter, const char *what)
+{
+    store_relaxed(&waiter->sleeper->what, what); /* relaxed: read when nothing goes on any more */
+}
+
 /* Waits until woken. Returns the reason that weft__wake gave (0 or more), or -ECANCELED (only
  * for WAIT_CANCELLABLE). Suspends a task: worker and errno are stale; blocks a thread. */
 int weft__wait_commit(struct waiter *waiter, enum wait_kind kind);
+
+/* A plain thread's weft__wait_commit with an end: at `moment` of weft_now() it wakes itself through
+ * `late`, the same waiter or one that shares its wait, with reason 0. */
+int weft__wait_commit_until(struct waiter *waiter, struct waiter *late, int64_t moment);
 
 /* Wakes the wait that `waiter` describes with a reason (0 to 65534, its arm included). Returns
  * whether this call is the one that woke it; false: it was cancelled or woken before. After true,
@@ -116,6 +128,9 @@ bool weft__wake_sleeper(struct sleeper *sleeper, uint32_t seq, unsigned reason);
 
 /* Whether the task whose sleeper it is waits now, and in which wait. For tasks only. */
 bool weft__sleeper_waits(struct sleeper *sleeper, uint32_t *ret_seq);
+
+/* Whether a wake has won the wait that the sleeper was in last. */
+bool weft__sleeper_is_woken(struct sleeper *sleeper);
 
 /* Cancels the wait that the task is in, if it is one that can be. The caller has made sure that
  * the task is cancelled (see core/scope.h); a wait begun later looks for itself. */

@@ -106,7 +106,7 @@ static void look_out(struct worker *worker)
     int woken = 0;
 
     if (load_relaxed(&worker->timers.first) != INT64_MAX) /* relaxed: see timer.c */
-        woken += weft__timers_fire(&worker->timers, weft__sys_now());
+        woken += weft__timers_fire(&worker->timers, weft__quiet_now(runtime));
     if (worker->loop.ops->is_busy(&worker->loop))
         woken += worker->loop.ops->poll(&worker->loop, 0) > 0;
     (void)woken;

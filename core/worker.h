@@ -16,6 +16,7 @@
 #include "core/edges.h"
 #include "core/loop.h"
 #include "core/park.h"
+#include "core/quiet.h"
 #include "core/runtime.h"
 #include "core/slab.h"
 #include "core/stack.h"
@@ -68,6 +69,7 @@ struct runtime {
     struct worker *workers; /* (i) */
     bool is_migrating;      /* (i) WEFT_DEBUG=migrate */
     bool is_reporting;      /* (i) reports go somewhere */
+    bool has_stood_still;   /* of the thread in weft_run: it was ended by that */
     struct stacks stacks;
     struct slab slab;
     struct edges edges;
@@ -76,6 +78,7 @@ struct runtime {
 
     _Alignas(WEFT_LINE) struct inbox inbox; /* (a) from outside, for any worker */
     struct idle idle;                       /* (a) */
+    struct quiet quiet;                     /* (a) */
     _Atomic uint32_t inside;                /* (a) plain threads between enter and leave */
     _Atomic uint32_t is_draining;  /* (a) stopping: every task is cancelled, outside is refused */
     _Atomic uint32_t is_over;      /* (a) workers end when they find nothing to do */

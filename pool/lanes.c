@@ -74,6 +74,22 @@ void weft__pools_free(struct pools *pools)
     weft__sys_free(pools);
 }
 
+bool weft__pools_are_asleep(struct pools *pools, uint32_t waiting, uint64_t *moves, int *threads)
+{
+    uint32_t live = 0;
+
+    for (int i = 0; i < POOLS; i++) {
+        struct weft_pool *pool = &pools->all[i];
+
+        lock_acquire(&pool->lock);
+        live += load_seq(&pool->live);
+        *moves += pool->moves;
+        *threads += (int)(pool->count - pool->starting); /* the one being started comes or not */
+        lock_release(&pool->lock);
+    }
+    return live == waiting;
+}
+
 const char *weft__pools_class(const struct pools *pools)
 {
     return load_seq(&pools->all[POOL_CPU].class_word);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "core/quiet.h"
 #include "core/runtime.h"
 #include "core/sys.h"
 #include "core/tuning.h"
@@ -32,6 +33,7 @@ bool weft__pool_wants_thread_locked(struct weft_pool *pool)
     if (pool->count - pool->lent >= pool->shape.limit || pool->lent > TUNE_POOL_STAND_INS)
         return false;
     pool->starting = true;
+    pool->moves++;
     pool->count++;
     return true;
 }
@@ -47,6 +49,7 @@ int weft__pool_push(struct weft_pool *pool, struct job *job)
         rc = -EAGAIN;
     if (rc == 0) {
         list_push_last(&pool->queue, &job->link);
+        pool->moves++;
         job->linked = true;
         or_seq(&job->future.state, FUTURE_QUEUED); /* from here on a cancel may take it */
         add_seq(&pool->live, 1);
@@ -104,6 +107,7 @@ void weft__pool_job_ended(struct weft_pool *pool)
     /* The last one tells the stopper: it has set closed before it looks at live. */
     if (sub_seq(&pool->live, 1) == 1 && load_seq(&pool->closed))
         weft__futex_wake(&pool->live, 1);
+    weft__quiet_look(pool->runtime); /* I1 there: it may have been the last that could act */
 }
 
 void weft__pool_close(struct weft_pool *pool)

@@ -55,6 +55,7 @@ struct weft_pool {
     uint32_t count;                       /* of threads */
     uint32_t lent;                        /* of these, whose job waits inside weft */
     uint32_t serial;                      /* threads started so far */
+    uint64_t moves;                       /* grows with each job and each thread; quiet.h */
     bool starting;                        /* a thread is being started: P3 */
     bool quitting;                        /* threads without work leave; who frees joins them */
     bool abandoned;                       /* nobody will join */

@@ -42,6 +42,13 @@ bool weft__pools_job_is_cancelled(void)
     return future_is_cancelled(&thread->current->future) || load_seq(&thread->pool->closed);
 }
 
+const char *weft__pools_job_site(void)
+{
+    struct pool_thread *thread = weft__pool_thread();
+
+    return thread && thread->current ? future_site(&thread->current->future) : NULL;
+}
+
 struct pool_thread *weft__thread_pop_idle_locked(struct weft_pool *pool)
 {
     struct link *link = list_pop_first(&pool->idle);
@@ -155,6 +162,7 @@ static void *thread_main(void *arg)
     introduce(thread);
     lock_acquire(&pool->lock);
     pool->starting = false;
+    pool->moves++;
     for (struct job *job; (job = next_job_locked(thread)) != NULL;) {
         bool grow = weft__pool_wants_thread_locked(pool);
 

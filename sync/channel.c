@@ -259,6 +259,7 @@ int weft_send(weft_channel *handle, const void *item)
         return rc;
     }
     waitlist_enter(&channel->senders, &waiter, WAIT_CANCELLABLE);
+    wait_is_for(&waiter, "room in a channel");
     waiter.item = (void *)(uintptr_t)item; /* only read */
     lock_release(&channel->lock);
 
@@ -299,6 +300,7 @@ int weft_receive(weft_channel *handle, void *ret_item)
         return rc;
     }
     waitlist_enter(&channel->receivers, &waiter, WAIT_CANCELLABLE);
+    wait_is_for(&waiter, "an item of a channel");
     waiter.item = ret_item;
     lock_release(&channel->lock);
 

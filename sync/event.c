@@ -101,6 +101,7 @@ int weft_event_wait(weft_event *handle)
         return 0;
     }
     waitlist_enter(&event->list.waiters, &waiter, WAIT_CANCELLABLE);
+    wait_is_for(&waiter, "an event");
     waiter.count = event->list.round;
     lock_release(&event->list.lock);
 

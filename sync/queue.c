@@ -150,6 +150,7 @@ int weft_queue_put(weft_queue *handle, void *item)
         return rc;
     }
     waitlist_enter(&queue->putters, &waiter, WAIT_CANCELLABLE);
+    wait_is_for(&waiter, "room in a queue");
     waiter.item = item;
     lock_release(&queue->lock);
 
@@ -185,6 +186,7 @@ int weft_queue_get(weft_queue *handle, void **ret_item)
         return rc;
     }
     waitlist_enter(&queue->getters, &waiter, WAIT_CANCELLABLE);
+    wait_is_for(&waiter, "an item of a queue");
     lock_release(&queue->lock);
 
     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */

@@ -155,6 +155,7 @@ static int wait_for_turn(struct rwlock *lock, uint32_t want, enum wait_kind kind
         return 0;
     }
     waitlist_enter(&lock->list.waiters, &waiter, kind);
+    wait_is_for(&waiter, "a read-write lock");
     waiter.count = want;
     lock_release(&lock->list.lock);
 

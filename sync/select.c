@@ -271,30 +271,14 @@ static int start_timer(struct select *select)
                            on_moment);
 }
 
-/* A plain thread has no timers: sleeps until the moment, and then wakes itself. */
-static void sleep_until_moment(struct select *select)
-{
-    _Atomic uint32_t *go = &select->wait.sleeper->thread_go;
-
-    weft__pools_wait_begin(); /* a job that waits lends its place in the pool to another */
-    while (load_seq(go) == 0) {
-        int64_t left = select->first_time->moment - weft_now();
-
-        if (left > 0)
-            (void)weft__futex_wait(go, 0, left); /* too early, or spurious: again */
-        else if (!weft__wake(&select->first_time->waiter, 0))
-            break; /* won: `go` is about to be set */
-    }
-    weft__pools_wait_end();
-}
-
 /* Waits for the wake. Returns the index of the arm, or -ECANCELED. */
 static int commit(struct select *select)
 {
     bool is_task = select->wait.sleeper->task != NULL;
 
-    if (select->first_time && !is_task)
-        sleep_until_moment(select);
+    if (select->first_time && !is_task) /* a plain thread has no timers */
+        return weft__wait_commit_until(&select->wait, &select->first_time->waiter,
+                                       select->first_time->moment);
     int rc = weft__wait_commit(&select->wait, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
     if (select->first_time && is_task)
         weft__timer_remove(&select->timer);
@@ -319,6 +303,7 @@ static void finish(struct arm *arm)
 static void begin(struct select *select)
 {
     weft__wait_begin_cancellable(&select->wait);
+    wait_is_for(&select->wait, "one of several");
     select->first_time = NULL;
     for (size_t i = 0; i < select->n; i++) {
         struct arm *arm = arm_in_turn(select, i);

@@ -123,6 +123,7 @@ static int wait_for_turn(struct sem *sem, uint32_t n)
         return 0;
     }
     waitlist_enter(&sem->list.waiters, &waiter, WAIT_CANCELLABLE);
+    wait_is_for(&waiter, "a permit");
     waiter.count = n;
     lock_release(&sem->list.lock);
 

@@ -15,13 +15,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/sys.h"
+
 static _Atomic uint64_t progress; /* grows with every sign of life */
 
 void check_progress(void) { atomic_fetch_add(&progress, 1); }
 
+static int bystanders;
+
+int check_bystanders(void) { return bystanders; }
+
 int check_run(int workers, weft_fn fn, void *arg)
 {
-    weft_options options = {.workers = workers};
+    weft_options options = {.workers = workers, .bystanders = bystanders};
 
     check_progress();
     int rc = weft_run_with(&options, fn, arg);
@@ -147,7 +153,8 @@ int check_group(const struct CMUnitTest *tests, size_t count)
     }
     if (only != NULL && *only != '\0')
         cmocka_set_test_filter(only);
-    (void)pthread_detach(watchdog); /* it ends with the process */
+    (void)pthread_detach(watchdog);        /* it ends with the process */
+    bystanders = weft__sys_threads(0) - 1; /* all but this one */
     for (size_t i = 0; i < count; i++) {
         watched[i] = tests[i];
         if (watched[i].setup_func == NULL)

@@ -46,6 +46,10 @@
 /* Runs fn(arg) in weft_run with so many workers. Returns its status. */
 int check_run(int workers, weft_fn fn, void *arg);
 
+/* Threads of the test program that weft did not start and that never wake a task: the watchdog, a
+ * sanitizer's. check_run tells weft, so that it may find a standstill. */
+int check_bystanders(void);
+
 /* for, with n = 1, 2, 3, 8 workers; only CHECK_ONLY_WORKERS if the environment sets it. */
 #define CHECK_WORKERS(n) for (int n = check_next_workers(0); n != 0; n = check_next_workers(n))
 int check_next_workers(int workers);

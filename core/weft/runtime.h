@@ -5,7 +5,8 @@
  *
  * A program with a main thread of its own calls weft_start, then weft_call, then weft_stop.
  * The environment overrides nothing that the options say: WEFT_WORKERS, WEFT_POOL, WEFT_LOOP
- * (auto, uring or epoll) and WEFT_DEBUG (a list of: report, migrate) fill in what is zero there.
+ * (auto, uring or epoll) and WEFT_DEBUG (a list of: report, migrate, clock) fill in what is zero
+ * there.
  */
 #ifndef WEFT_RUNTIME_H
 #define WEFT_RUNTIME_H
@@ -34,6 +35,8 @@ typedef struct weft_options {
      * weft_stop, so it must neither start nor stop the runtime. */
     void (*report)(void *context, const char *sentence);
     void *report_context; /* must live on if weft_stop had to abandon something */
+    int bystanders; /* threads of the program that live as long as the runtime and never wake a task,
+                       for weft_run to tell a standstill all the same; -1: all of them */
 } weft_options;
 
 /** How the guard below each stack is made. */
@@ -60,8 +63,14 @@ typedef struct weft_info_data {
  * Starts the runtime, runs fn(arg) as its first task, and stops it when that returns: what is left
  * is cancelled and waited for, for the shutdown time. Called in a task, runs fn as a child.
  *
- * Returns: what fn returns; -EINVAL (an option or variable is wrong; weft_why() names it), -ENOMEM,
- *          -EAGAIN (no more threads), -EMFILE, -ENOTSUP (shadow stacks are active): it never ran.
+ * If everything waits and nothing can ever wake anything, the call that started the runtime reports
+ * what each task and job waits for, cancels all, abandons what cancellation does not end, and returns
+ * -EDEADLK; weft_why() names the first of them. Nothing can: no timer is set, no operation of the
+ * kernel's is in flight, no job goes on by itself, nobody holds weft_waker_hold, and the process has
+ * no other thread (except those that wait inside weft, and weft_options.bystanders).
+ * Returns: what fn returns; -EDEADLK (see above); -EINVAL (an option or variable is wrong; weft_why()
+ *          names it), -ENOMEM, -EAGAIN (no more threads), -EMFILE, -ENOTSUP (shadow stacks are
+ *          active): it never ran.
  * From:    plain threads and jobs; in a task it waits like weft_await.
  * Waits:   yes; in a task a cancellation point.
  * Since:   0.1
@@ -107,6 +116,25 @@ WEFT_API int weft_stop(void);
  * Since:   0.1
  */
 WEFT_API WEFT_MUST_CHECK int weft_call(weft_fn fn, void *arg);
+
+/**
+ * Says that something which weft cannot see may still wake a task: a signal handler, say. Until it is
+ * released weft_run does not take silence for a standstill, and a virtual clock waits for the grace
+ * before it jumps. Holds are counted, for the whole process, also before the runtime is started.
+ *
+ * From:    everywhere, signal handlers included.
+ * Since:   0.1
+ */
+WEFT_API void weft_waker_hold(void);
+
+/**
+ * Takes one weft_waker_hold back.
+ *
+ * Returns: 0; -EPERM if nobody holds.
+ * From:    everywhere, signal handlers included.
+ * Since:   0.1
+ */
+WEFT_API int weft_waker_release(void);
 
 /**
  * Tells how the runtime is set up.

@@ -21,11 +21,12 @@ extern "C" {
  *
  * It never jumps while a task is ready, while a job is queued or runs (unless the job itself waits
  * in weft), or while a thread is inside a call of weft that does not wait. The kernel does not know
- * virtual time: while bytes are waited for, everything must have been quiet for `grace` of real time
- * before each jump (0: 10 ms). The clock begins with the time of the real one, which weft_now()
+ * virtual time: while bytes are waited for, or somebody holds weft_waker_hold, nothing must have
+ * been done for `grace` of real time before each jump (0: 10 ms). The clock begins with the time of the real one, which weft_now()
  * tells again after the runtime has stopped. A loop that only looks at weft_now() waits for ever.
  * WEFT_DEBUG=clock asks for the same in every start, with the default grace.
  * Returns: 0; -EINVAL if grace is negative.
+ * From:    plain threads (-EPERM in a task or job).
  * Since:   0.1
  */
 WEFT_API int weft_test_clock(weft_time grace);
