@@ -122,7 +122,6 @@ static void tell_watchers(struct future *future, int status)
 void weft__future_complete(struct runtime *runtime, struct future *future, int status)
 {
     uint64_t state = load_seq(&future->state);
-    struct group *owner;
 
     store_release(&future->status, status); /* published by DONE; and pairs with look() */
     do {
@@ -130,11 +129,11 @@ void weft__future_complete(struct runtime *runtime, struct future *future, int s
             tell_watchers(future, status); /* all, before anybody can consume it: I2 */
             state = load_seq(&future->state);
         }
-        owner = state & FUTURE_OWNED ? future->owner : NULL;
     } while (!cas_seq(&future->state, &state, state | FUTURE_DONE));
-    /* Whoever consumes it may free the slot from here on. */
-    if (owner)
-        owner->arrive(owner, future, status);
+    /* Whoever consumes it may free the slot from here on, but an owner waits for the word. Which one it
+     * is shows only now: one that was told of a circle may have left, and come again. */
+    if (state & FUTURE_OWNED)
+        future->owner->arrive(future->owner, future, status);
     else if (state & (FUTURE_DETACHED | FUTURE_SCOPED))
         weft__future_free(runtime, future);
 }

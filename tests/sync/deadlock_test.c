@@ -67,14 +67,15 @@ static int lines_with(const struct round *round, const char *words)
     return count;
 }
 
-/* Returns when the task waits for what only another task can end. */
+/* Returns when the task is suspended in a wait for what only another task can end. One that has only
+ * announced it may still look for a circle itself. */
 static void until_waits(weft_future handle)
 {
     struct runtime *runtime = weft__worker()->runtime;
     struct future *future = weft__slab_at(&runtime->slab, handle.slot);
-    uint32_t seq;
+    enum { SUSPENDED = 2 }; /* as in wait.c */
 
-    while (!load_seq(&future->waits_for) || !weft__sleeper_waits(&future->sleeper, &seq))
+    while (!load_seq(&future->waits_for) || (load_seq(&future->sleeper.word) & 0xff) != SUSPENDED)
         let_others_run();
 }
 
