@@ -1,6 +1,8 @@
 /*
  * scope_soft_test - the two-phase cancel: what ends at once, what goes on until the grace is over.
  */
+#include <string.h>
+
 #include "tasks.h"
 
 struct seen {
@@ -442,6 +444,91 @@ static void cancelling_who_closes_during_the_grace_ends_the_soft_members(void **
     }
 }
 
+static int closes_when_cancelled_itself(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    (void)weft_scope_spawn(&seen->scope, waits_softly_then_plainly, seen);
+    seen->rc += until_started(seen, 1);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    (void)weft_cancel(weft_self());
+    seen->fourth = weft_scope_close(&seen->scope, 0);
+    return 0;
+}
+
+static int spawns_one_that_closes(void *arg)
+{
+    return weft_await(weft_spawn(closes_when_cancelled_itself, arg));
+}
+
+static void a_task_cancelled_before_it_closes_ends_the_grace(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, spawns_one_that_closes, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.second, -ECANCELED);
+        assert_int_equal(seen.fourth, -ECANCELED);
+    }
+}
+
+static int cancels_a_block_itself(void *arg)
+{
+    struct seen *seen = arg;
+    const weft_scope_options soft = {.soft = true};
+
+    seen->rc = weft_scope_open_with(&seen->scope, &soft);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, WEFT_FOREVER);
+    seen->second = weft_yield(); /* it stands in a soft block */
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_us(100));
+    seen->third = weft_sleep(WEFT_FOREVER);
+    seen->fourth = weft_scope_close(&seen->scope, seen->third);
+    return weft_yield();
+}
+
+static void a_soft_cancel_of_a_soft_block_itself_waits_for_its_grace(void **state)
+{
+    struct seen seen = SEEN_INIT;
+
+    (void)state;
+    int rc = check_run(1, cancels_a_block_itself, &seen);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(seen.rc, 0);
+    assert_int_equal(seen.second, 0);
+    assert_int_equal(seen.third, -ECANCELED);
+    assert_int_equal(seen.fourth, -ECANCELED);
+}
+
+static int uses_the_memory_again(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rc = weft_scope_open(&seen->scope);
+    seen->rc += weft_scope_cancel_soft(&seen->scope, weft_us(300));
+    seen->rc += weft_scope_close(&seen->scope, 0);
+    memset(&seen->scope, 0x5a, sizeof seen->scope); /* nothing knows it any more */
+    return weft_sleep(weft_ms(2));
+}
+
+static void a_scope_that_closes_within_the_grace_leaves_no_trace(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = SEEN_INIT;
+
+        int rc = check_run(n, uses_the_memory_again, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, 0);
+    }
+}
+
 static int fails_when_told(void *arg)
 {
     until_set(&((struct seen *)arg)->go);
@@ -709,6 +796,9 @@ int main(void)
         cmocka_unit_test(a_grace_for_ever_never_ends),
         cmocka_unit_test(close_waits_for_soft_members_when_its_wait_is_softly_cancelled),
         cmocka_unit_test(cancelling_who_closes_during_the_grace_ends_the_soft_members),
+        cmocka_unit_test(a_task_cancelled_before_it_closes_ends_the_grace),
+        cmocka_unit_test(a_soft_cancel_of_a_soft_block_itself_waits_for_its_grace),
+        cmocka_unit_test(a_scope_that_closes_within_the_grace_leaves_no_trace),
         cmocka_unit_test(a_failure_during_the_grace_cancels_the_rest),
         cmocka_unit_test(a_deadline_ends_the_grace),
         cmocka_unit_test(a_soft_block_that_expires_in_the_grace_says_etimedout),
