@@ -19,6 +19,7 @@
 
 #include <weft/task.h>
 
+#include "core/edges.h"
 #include "core/group.h"
 #include "core/worker.h"
 
@@ -80,17 +81,29 @@ static void on_arrival(struct group *group, struct future *future, int status)
     lock_release(&all->lock);             /* the last touch: I2 */
 }
 
-/* Waits for an arrival, or the last one. Lock held, but not while it waits. */
-static int wait_locked(struct completed *all, enum wait_kind kind)
+static const struct edge_call next_call = {"weft_completed_next", EDGE_FUTURES, true};
+static const struct edge_call end_call = {"weft_completed_end", EDGE_FUTURES, false};
+
+/* Waits for an arrival, or the last one. Returns 0; -ECANCELED; -EDEADLK if none is to come. Lock held,
+ * but not while it waits. */
+static int wait_locked(struct completed *all, const struct edge_call *call, enum wait_kind kind)
 {
+    const struct edge edge = {.call = call, .futures = all->futures, .count = all->count};
+    bool needs_all = all->until_all || all->left == 1; /* else another one may help */
     struct waiter waiter;
 
+    if (needs_all)
+        edge_lay(all->owner, &edge);
     weft__wait_begin(&waiter);
-    wait_is_for(&waiter, "the next of its futures");
     all->waiter = &waiter;
     lock_release(&all->lock);
 
+    if (needs_all)
+        weft__edge_check(&waiter, &edge);
     int rc = weft__wait_commit(&waiter, kind); /* suspends: worker, errno stale */
+    edge_lift(&waiter);
+    if (rc == WAKE_DEADLOCK)
+        rc = weft__edge_answer(&waiter);
 
     lock_acquire(&all->lock);
     all->waiter = NULL;
@@ -167,7 +180,7 @@ static void until_all_ended_locked(struct completed *all)
 {
     all->until_all = true;
     while (all->left > 0)
-        (void)wait_locked(all, WAIT_FOR_SURE); /* suspends: worker, errno stale */
+        (void)wait_locked(all, &end_call, WAIT_FOR_SURE); /* suspends: worker, errno stale */
     all->untold = 0;
 }
 
@@ -190,6 +203,27 @@ static void finish(struct runtime *runtime, struct completed *all)
     lock_release(&all->lock);
 }
 
+/* Gives those that were not told back to the caller, as if they had not been claimed. */
+static void withdraw(struct runtime *runtime, struct completed *all)
+{
+    struct future *future;
+    uint64_t state;
+
+    for (size_t i = 0; i < all->count; i++) /* stale: it was told */
+        if (weft__future_find(runtime, all->futures[i], &future, &state) == 0 &&
+            weft__group_leave(future)) {
+            lock_acquire(&all->lock);
+            all->left--;
+            lock_release(&all->lock);
+        }
+    lock_acquire(&all->lock);
+    until_all_ended_locked(all); /* suspends for those that are ending just now */
+    lock_release(&all->lock);
+    for (size_t i = 0; i < all->count; i++)
+        if (weft__future_find(runtime, all->futures[i], &future, &state) == 0)
+            weft__group_unclaim(runtime, &all->futures[i], 1);
+}
+
 /* The place of the next failed spawn; count if there is none. */
 static size_t next_failed_spawn(struct completed *all)
 {
@@ -198,7 +232,7 @@ static size_t next_failed_spawn(struct completed *all)
     return all->looked < all->count ? all->looked++ : all->count;
 }
 
-/* Tells the next one. Returns 1; -ECANCELED; -EBUSY. */
+/* Tells the next one. Returns 1; -ECANCELED; -EDEADLK; -EBUSY. */
 static int take_locked(struct runtime *runtime, struct completed *all, size_t *ret_index,
                        int *ret_status)
 {
@@ -208,7 +242,7 @@ static int take_locked(struct runtime *runtime, struct completed *all, size_t *r
 
     if (place == all->count) {
         while (rc == 0 && !all->first)
-            rc = wait_locked(all, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
+            rc = wait_locked(all, &next_call, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
         future = rc < 0 ? NULL : pop(all);
     }
     if (rc < 0)
@@ -246,6 +280,8 @@ int weft_completed_next(weft_completed *memory, size_t *ret_index, int *ret_stat
     }
     if (rc == -ECANCELED)
         finish(runtime, all); /* suspends: worker, errno stale */
+    if (rc == -EDEADLK)
+        withdraw(runtime, all); /* suspends: worker, errno stale */
     weft__runtime_leave(runtime);
     return rc;
 }

@@ -91,9 +91,10 @@ WEFT_API WEFT_MUST_CHECK weft_future weft_spawn_val_at(const char *site, weft_fn
  *
  * If the waiting task is cancelled meanwhile, what it waits for is cancelled too, and the call
  * still returns only when that has ended: it may hold pointers into the waiter's stack.
- * Returns: its status; -ESTALE if the future was consumed or detached before; -EDEADLK for oneself
- *          (nothing is consumed); -ECANCELED if the caller was cancelled (then it is consumed all
- *          the same, and has ended); the error of the spawn if that failed.
+ * Returns: its status; -ESTALE if the future was consumed or detached before; -EDEADLK for oneself,
+ *          or for what waits for the caller (nothing is consumed; weft_why() names the circle);
+ *          -ECANCELED if the caller was cancelled (then it is consumed all the same, and has ended);
+ *          the error of the spawn if that failed.
  * From:    tasks, jobs and plain threads (they block).
  * Waits:   yes, cancellation point.
  * Since:   0.1
@@ -106,7 +107,7 @@ WEFT_API WEFT_MUST_CHECK int weft_await(weft_future future);
  *
  * Returns: 0; the status of the earliest failure; -ECANCELED if the caller was cancelled; -EINVAL
  *          if a handle stands in the list twice or is zero, -ESTALE if one was consumed before,
- *          -EDEADLK if one is the caller (after these three nothing was consumed).
+ *          -EDEADLK if one is the caller or waits for it (after these three nothing was consumed).
  *          ret_statuses, unless NULL, gets n statuses in the order of the futures.
  * From:    tasks, jobs and plain threads (they block).
  * Waits:   yes, cancellation point.
@@ -186,7 +187,8 @@ WEFT_API WEFT_MUST_CHECK int weft_completed_init(weft_completed *all, const weft
  * Returns: 1, and unless they are NULL ret_index gets its place in the list and ret_status how it
  *          ended; 0 when all have been told; -ECANCELED if the caller was cancelled: then the rest
  *          was cancelled too, has ended and is consumed; -ESHUTDOWN in a plain thread if the runtime
- *          was stopped meanwhile, and all ended with it. After these three the iteration is over.
+ *          was stopped meanwhile, and all ended with it; -EDEADLK if the last ones wait for the
+ *          caller: then they are the caller's again. After these four the iteration is over.
  *          -EPERM for another task than the one that began, -EBUSY if another thread waits here.
  * From:    the task that began; if that was a job or a thread, one at a time (they block).
  * Waits:   yes, cancellation point.

@@ -1,73 +1,10 @@
 /*
  * completed_test - going through futures as they end: order, each once, early ends, and from where.
  */
-#include <pthread.h>
 #include <string.h>
 
 #include "core/sys.h"
-#include "owned.h"
-#include "tasks.h"
-
-#define MANY 16
-
-struct seen {
-    int rc, second, third, ended, told;
-    size_t order[MANY];
-    int statuses[MANY];
-    _Atomic int count, started;
-    weft_promise promises[MANY];
-    weft_future futures[MANY];
-    weft_completed all;
-};
-
-/* Goes through what has been begun, and writes down whom it is told of. */
-static int goes_through(struct seen *seen)
-{
-    int rc;
-    size_t index;
-    int status;
-
-    while ((rc = weft_completed_next(&seen->all, &index, &status)) > 0) {
-        if (seen->told < MANY) {
-            seen->order[seen->told] = index;
-            seen->statuses[index] = status;
-        }
-        seen->told++;
-    }
-    return rc;
-}
-
-static const size_t shuffled[MANY] = {7, 3, 15, 0, 12, 5, 9, 1, 14, 2, 8, 6, 13, 4, 11, 10};
-
-/* Keeps each promise once the iteration waits for all, and the next when it has been told. */
-static int keeps_promises(void *arg)
-{
-    struct seen *seen = arg;
-
-    until_owned(seen->futures[MANY - 1]);
-    for (int i = 0; i < MANY; i++)
-        if (weft_promise_set(seen->promises[shuffled[i]], (int)shuffled[i]) < 0)
-            return -EPROTO;
-    return 0;
-}
-
-static void makes_promises(struct seen *seen)
-{
-    for (int i = 0; i < MANY; i++)
-        seen->futures[i] = weft_promise_new(&seen->promises[i]);
-}
-
-static int goes_through_promises(void *arg)
-{
-    struct seen *seen = arg;
-
-    makes_promises(seen);
-    weft_future keeper = weft_spawn(keeps_promises, seen);
-    seen->rc = weft_completed_init(&seen->all, seen->futures, MANY);
-    seen->second = goes_through(seen);
-    seen->third = weft_completed_next(&seen->all, NULL, NULL);
-    return weft_await(keeper);
-}
+#include "through.h"
 
 static void each_is_told_once_in_the_order_of_their_ends(void **state)
 {
@@ -155,42 +92,6 @@ static void what_was_begun_has_an_owner_and_what_was_told_is_consumed(void **sta
     assert_int_equal(seen.third, 50);
     assert_int_equal(seen.statuses[0], 50);
     assert_int_equal(seen.statuses[1], -ESTALE);
-}
-
-/* Ends only a while after it was cancelled. */
-static int ends_slowly(void *arg)
-{
-    struct seen *seen = arg;
-
-    atomic_fetch_add(&seen->started, 1);
-    int rc = weft_sleep(WEFT_FOREVER); /* suspends: worker, errno stale */
-    for (int i = 0; i < 30; i++)
-        (void)!weft_yield(); /* cancelled: that is what it takes long over */
-    atomic_fetch_add(&seen->count, 1);
-    return rc;
-}
-
-/* One that has ended, and slow ones. */
-static int begins_slow_ones(struct seen *seen)
-{
-    for (int i = 0; i < MANY; i++)
-        seen->futures[i] =
-            i == 4 ? weft_promise_new(&seen->promises[4]) : weft_spawn(ends_slowly, seen);
-    (void)weft_promise_set(seen->promises[4], 3); /* nobody else sets it */
-    return weft_completed_init(&seen->all, seen->futures, MANY);
-}
-
-static int ends_early(void *arg)
-{
-    struct seen *seen = arg;
-
-    seen->rc = begins_slow_ones(seen);
-    seen->second = weft_completed_next(&seen->all, &seen->order[0], &seen->statuses[0]);
-    seen->third = weft_completed_end(&seen->all);
-    seen->ended = atomic_load(&seen->count);
-    for (int i = 0; i < MANY; i++)
-        seen->told += weft_cancel(seen->futures[i]) == -ESTALE;
-    return weft_completed_next(&seen->all, NULL, NULL) + weft_completed_end(&seen->all);
 }
 
 static void an_early_end_cancels_the_rest_and_waits_for_them(void **state)
@@ -433,79 +334,6 @@ static void nothing_is_allocated(void **state)
     assert_int_equal(seen.told, MANY);
 }
 
-/* Runs in a job or on a plain thread. */
-static int goes_through_in_a_thread(void *arg)
-{
-    struct seen *seen = arg;
-
-    for (int round = 0; round < 100; round++) {
-        seen->told = 0;
-        atomic_store(&seen->count, 0);
-        if (goes_through_promises(seen) < 0 || seen->second != 0 || seen->told != MANY)
-            return -EPROTO;
-        for (int i = 0; i < MANY; i++)
-            if (seen->order[i] != shuffled[i])
-                return -EBADMSG;
-        if (ends_early(seen) != 0 || seen->ended != MANY - 1)
-            return -ENOTSUP;
-    }
-    return 0;
-}
-
-static int offloads_it(void *arg)
-{
-    return weft_await(weft_offload(weft_blocking_lane(), goes_through_in_a_thread, arg));
-}
-
-static void a_job_can_go_through_futures(void **state)
-{
-    (void)state;
-    CHECK_WORKERS(n) {
-        struct seen seen = {.rc = -1};
-
-        int rc = check_run(n, offloads_it, &seen);
-
-        assert_int_equal(rc, 0);
-    }
-}
-
-static void a_plain_thread_can_go_through_futures(void **state)
-{
-    (void)state;
-    CHECK_WORKERS(n) {
-        struct seen seen = {.rc = -1};
-
-        assert_int_equal(weft_start(&(weft_options){.workers = n}), 0);
-        int rc = goes_through_in_a_thread(&seen);
-        assert_int_equal(weft_stop(), 0);
-
-        assert_int_equal(rc, 0);
-    }
-}
-
-static void a_stop_in_between_ends_the_iteration_of_a_thread(void **state)
-{
-    (void)state;
-    CHECK_WORKERS(n) {
-        struct seen seen[3] = {{.rc = -1}, {.rc = -1}, {.rc = -1}};
-
-        assert_int_equal(weft_start(&(weft_options){.workers = n}), 0);
-        for (int i = 0; i < 3; i++)
-            assert_int_equal(begins_slow_ones(&seen[i]), 0);
-        assert_int_equal(weft_stop(), 0);
-        assert_int_equal(weft_completed_next(&seen[0].all, NULL, NULL), -ESHUTDOWN);
-        assert_int_equal(weft_completed_next(&seen[0].all, NULL, NULL), 0);
-        assert_int_equal(weft_start(&(weft_options){.workers = n}), 0); /* another run */
-        assert_int_equal(weft_completed_next(&seen[1].all, NULL, NULL), -ESHUTDOWN);
-        assert_int_equal(weft_completed_end(&seen[1].all), 0);
-        assert_int_equal(weft_completed_end(&seen[2].all), 0);
-        assert_int_equal(weft_stop(), 0);
-
-        for (int i = 0; i < 3; i++)
-            assert_int_equal(seen[i].count, MANY - 1);
-    }
-}
-
 #define CROWD 10000
 
 static int goes_through_a_crowd(void *arg)
@@ -544,48 +372,79 @@ static void of_ten_thousand_each_is_told_once(void **state)
     }
 }
 
-/* Ends the first one as soon as the iteration knows it. */
-static void *ends_the_first(void *arg)
+/* Awaits who goes through it. */
+static int awaits_back(void *arg)
 {
-    weft_promise *promises = arg;
-    weft_future first = {promises[0].slot, promises[0].generation};
+    struct seen *seen = arg;
 
-    until_owned(first);
-    (void)weft_promise_set(promises[0], 0);
-    return NULL;
+    seen->second = weft_await(seen->futures[0]);
+    seen->told = weft_promise_set(seen->promises[0], 0);
+    return 0;
 }
 
-static void one_that_ends_while_it_begins_comes_after_those_that_had(void **state)
+/* Goes through one that waits for itself. */
+static int closes_a_circle(void *arg)
 {
-    static weft_promise promises[CROWD];
-    static weft_future futures[CROWD];
-    struct seen seen = {.second = 0};
-    size_t index = 0;
-    pthread_t thread;
+    struct seen *seen = arg;
 
+    seen->futures[0] = weft_self();
+    seen->futures[1] = weft_spawn(awaits_back, seen);
+    seen->rc = weft_completed_init(&seen->all, &seen->futures[1], 1);
+    until_owned(seen->futures[0]);
+    seen->third = atomic_load(&seen->started) ? weft_completed_end(&seen->all)
+                                              : weft_completed_next(&seen->all, NULL, NULL);
+    seen->ended = weft_completed_next(&seen->all, NULL, NULL);
+    seen->statuses[0] = weft_detach(seen->futures[1]);
+    return 7;
+}
+
+static int begins_a_circle(void *arg)
+{
+    struct seen *seen = arg;
+    weft_future is_over = weft_promise_new(&seen->promises[0]);
+
+    weft_future child = weft_spawn(closes_a_circle, seen);
+    int rc = weft_await(is_over);
+    int status = weft_await(child); /* stale if the other one has awaited it */
+
+    return rc < 0 || (status != 7 && status != -ESTALE) ? -EPROTO : 0;
+}
+
+static void what_waits_for_the_caller_is_edeadlk_and_its_own_again(void **state)
+{
     (void)state;
-    assert_int_equal(weft_start(&(weft_options){.workers = 1}), 0);
-    for (int round = 0; round < 10; round++) {
-        for (int i = 0; i < CROWD; i++)
-            futures[i] = weft_promise_new(&promises[i]);
-        for (int i = 1; i < CROWD; i++)
-            (void)weft_promise_set(promises[i], i);
-        assert_int_equal(pthread_create(&thread, NULL, ends_the_first, promises), 0);
-        assert_int_equal(weft_completed_init(&seen.all, futures, CROWD), 0);
-        for (int i = 1; i < CROWD; i++) {
-            (void)!weft_completed_next(&seen.all, &index, NULL); /* its place tells */
-            seen.second += index != (size_t)i;
-        }
-        (void)!weft_completed_next(&seen.all, &index, NULL);
-        seen.third += index != 0;
-        seen.rc = weft_completed_next(&seen.all, NULL, NULL);
-        assert_int_equal(pthread_join(thread, NULL), 0);
-    }
-    assert_int_equal(weft_stop(), 0);
+    CHECK_WORKERS(n) {
+        struct seen seen = {.rc = -1};
 
-    assert_int_equal(seen.rc, 0);
-    assert_int_equal(seen.second, 0);
-    assert_int_equal(seen.third, 0);
+        int rc = check_run(n, begins_a_circle, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.rc, 0);
+        assert_int_equal(seen.ended, 0);
+        if (n == 1 || seen.third == -EDEADLK) { /* it closed the circle */
+            assert_int_equal(seen.third, -EDEADLK);
+            assert_int_equal(seen.second, 7);
+            assert_int_equal(seen.statuses[0], 0); /* it was the caller's again */
+        } else { /* the other one did */
+            assert_int_equal(seen.third, 1);
+            assert_int_equal(seen.second, -EDEADLK);
+            assert_int_equal(seen.statuses[0], -ESTALE);
+        }
+    }
+}
+
+static void an_early_end_of_what_waits_for_the_caller_ends_too(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = {.rc = -1, .started = 1};
+
+        int rc = check_run(n, begins_a_circle, &seen);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.third, 0);
+        assert_int_equal(seen.second, -EDEADLK);
+    }
 }
 
 int main(void)
@@ -601,11 +460,9 @@ int main(void)
         cmocka_unit_test(another_task_is_refused),
         cmocka_unit_test(the_body_may_wait_for_other_things),
         cmocka_unit_test(nothing_is_allocated),
-        cmocka_unit_test(a_job_can_go_through_futures),
-        cmocka_unit_test(a_plain_thread_can_go_through_futures),
-        cmocka_unit_test(a_stop_in_between_ends_the_iteration_of_a_thread),
         cmocka_unit_test(of_ten_thousand_each_is_told_once),
-        cmocka_unit_test(one_that_ends_while_it_begins_comes_after_those_that_had),
+        cmocka_unit_test(what_waits_for_the_caller_is_edeadlk_and_its_own_again),
+        cmocka_unit_test(an_early_end_of_what_waits_for_the_caller_ends_too),
     };
 
     return CHECK_GROUP(tests);
