@@ -379,16 +379,17 @@ part_semantics() {
     mkdir "$work/semantics"
     for loop in uring epoll; do
         for workers in 1 2 3 8; do
-            for debug in plain migrate; do
+            for debug in plain migrate clock migrate,clock; do
                 semantics_run release $loop $debug $workers
             done
             for preset in asan tsan; do
                 semantics_run $preset $loop migrate $workers
+                semantics_run $preset $loop clock $workers
             done
         done
     done
-    echo "  configurations: {release plain, release migrate, asan migrate, tsan migrate}"
-    echo "  x {uring, epoll} x {1, 2, 3, 8 workers}"
+    echo "  configurations: {release, asan, tsan} x {uring, epoll} x {1, 2, 3, 8 workers}"
+    echo "  x {real clock, virtual clock} x {forced migration or not: both only for release}"
     awk -v most=60 -f tests/semantics/verdicts.awk "$work"/semantics/* >"$work/out"
     sed '$d; s/^/  /' "$work/out"
     line=$(tail -n 1 "$work/out")

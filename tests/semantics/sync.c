@@ -117,23 +117,39 @@ static int acquires_n(void *arg)
     return 0;
 }
 
+static void start_batch(struct batch *batch, struct line *line, uint32_t n)
+{
+    *batch = (struct batch){{.line = line}, n};
+    batch->place.task = weft_spawn(acquires_n, batch);
+    until_asleep(batch->place.task);
+}
+
 static void s51_who_wants_many_is_not_overtaken_and_a_release_too_many_is_refused(void)
 {
     struct line line = {.order = 0};
-    struct batch three = {{.line = &line}, 3}, one = {{.line = &line}, 1};
+    struct batch three, one;
 
-    EXPECT(weft_sem_init_max(&line.sem, 2, 4), 0);
-    three.place.task = weft_spawn(acquires_n, &three);
-    until_asleep(three.place.task);
-    one.place.task = weft_spawn(acquires_n, &one);
-    until_asleep(one.place.task); /* though a permit is free */
+    EXPECT(weft_sem_init_max(&line.sem, 1, 4), 0);
+    start_batch(&three, &line, 3);
+    start_batch(&one, &line, 1); /* waits, though a permit is free */
     EXPECT(weft_sem_try_acquire(&line.sem), -EAGAIN);
+    EXPECT(weft_sem_release(&line.sem), 0);
+    linger();
+    EXPECT(line.order, 0); /* nor does a permit that comes go past it */
     EXPECT(weft_sem_release(&line.sem), 0);
     EXPECT(weft_await(three.place.task), 0);
     EXPECT(three.place.served, 1);
     EXPECT(weft_sem_release(&line.sem), 0);
     EXPECT(weft_await(one.place.task), 0);
     EXPECT(one.place.served, 2);
+
+    EXPECT(weft_sem_release(&line.sem), 0); /* who wanted too many goes away: the next may fit */
+    start_batch(&three, &line, 3);
+    start_batch(&one, &line, 1);
+    EXPECT(weft_cancel(three.place.task), 0);
+    EXPECT(weft_gather(three.place.task, one.place.task), 0);
+    EXPECT(three.place.rc, -ECANCELED);
+    EXPECT(one.place.rc, 0);
 
     EXPECT(weft_sem_release_n(&line.sem, 5), -EOVERFLOW);
     EXPECT(weft_sem_release_n(&line.sem, 4), 0);
