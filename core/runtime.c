@@ -74,6 +74,8 @@ static struct runtime *own_runtime(void)
     return worker ? worker->runtime : adopted_here();
 }
 
+bool weft__runtime_is_mine(void) { return own_runtime() != NULL; }
+
 int weft__runtime_enter(struct runtime **ret_runtime)
 {
     struct runtime *runtime = own_runtime();
@@ -164,6 +166,15 @@ int weft_waker_release(void)
 }
 
 /* --- the clock of tests ---------------------------------------------------------------------- */
+
+bool weft__runtime_clock_wanted(int64_t *ret_grace)
+{
+    lock_acquire(&gate.lock);
+    bool is_wanted = gate.wants_virtual;
+    *ret_grace = gate.grace;
+    lock_release(&gate.lock);
+    return is_wanted;
+}
 
 int weft_test_clock(weft_time grace)
 {
@@ -552,16 +563,23 @@ static int run_outermost(weft_fn fn, void *arg)
     return rc < 0 ? rc : status;
 }
 
-int weft_run_with(const weft_options *options, weft_fn fn, void *arg)
+int weft__run(const weft_options *options, weft_fn fn, void *arg, int *ret_stopped)
 {
-    if (own_runtime())
-        return call(run_site, fn, arg);
     int started = start(options);
+
+    *ret_stopped = 0;
     if (started < 0)
         return started;
     int rc = started ? run_outermost(fn, arg) : call(run_site, fn, arg);
-    (void)weft_stop(); /* what it had to abandon was reported; the program's status counts */
+    *ret_stopped = weft_stop();
     return rc;
+}
+
+int weft_run_with(const weft_options *options, weft_fn fn, void *arg)
+{
+    int stopped; /* what it had to abandon was reported; the program's status counts */
+
+    return own_runtime() ? call(run_site, fn, arg) : weft__run(options, fn, arg, &stopped);
 }
 
 int weft_run(weft_fn fn, void *arg) { return weft_run_with(NULL, fn, arg); }

@@ -22,6 +22,15 @@ struct task;
 int weft__runtime_enter(struct runtime **ret_runtime);
 void weft__runtime_leave(struct runtime *runtime);
 
+/* Whether the calling thread belongs to the runtime: a worker, or a pool's. */
+bool weft__runtime_is_mine(void);
+
+/* weft_run_with from a plain thread; *ret_stopped is what weft_stop gave. */
+int weft__run(const weft_options *options, weft_fn fn, void *arg, int *ret_stopped);
+
+/* Whether weft_test_clock was called for the next start, and with which grace. */
+bool weft__runtime_clock_wanted(int64_t *ret_grace);
+
 /* The runtime in which the calling thread, no worker, is now: its pool's, or that whose gate it has
  * passed so many times. NULL: none. */
 struct runtime *weft__runtime_here(uint32_t *ret_depth);

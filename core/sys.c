@@ -3,13 +3,16 @@
  */
 #include "core/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -25,6 +28,18 @@
 #include "core/atomic.h"
 
 int (*weft__sys_fault)(const char *call);
+
+static _Atomic int64_t live; /* what weft__sys_live tells */
+
+/* Counts a piece of memory that was got. */
+static void *counted(void *memory)
+{
+    if (memory)
+        add_relaxed(&live, 1); /* relaxed: a statistic */
+    return memory;
+}
+
+int64_t weft__sys_live(void) { return load_relaxed(&live); } /* relaxed: a statistic */
 
 static int fault(const char *call) { return weft__sys_fault ? weft__sys_fault(call) : 0; }
 
@@ -46,7 +61,7 @@ void *weft__sys_alloc(size_t bytes)
     void *memory = fault("alloc") < 0 ? NULL : calloc(1, bytes);
 
     errno = saved;
-    return memory;
+    return counted(memory);
 }
 
 void *weft__sys_realloc(void *old, size_t bytes)
@@ -55,7 +70,7 @@ void *weft__sys_realloc(void *old, size_t bytes)
     void *memory = fault("alloc") < 0 ? NULL : realloc(old, bytes);
 
     errno = saved;
-    return memory;
+    return old ? memory : counted(memory);
 }
 
 void *weft__sys_alloc_lines(size_t bytes)
@@ -67,13 +82,15 @@ void *weft__sys_alloc_lines(size_t bytes)
     if (memory)
         memset(memory, 0, rounded);
     errno = saved;
-    return memory;
+    return counted(memory);
 }
 
 void weft__sys_free(void *memory)
 {
     int saved = errno;
 
+    if (memory)
+        add_relaxed(&live, -1); /* relaxed: a statistic */
     free(memory);
     errno = saved;
 }
@@ -92,7 +109,7 @@ int weft__sys_mmap(size_t bytes, void **ret_at)
         errno = saved;
         return rc;
     }
-    *ret_at = at;
+    *ret_at = counted(at);
     return 0;
 }
 
@@ -100,6 +117,7 @@ void weft__sys_munmap(void *at, size_t bytes)
 {
     int saved = errno;
 
+    add_relaxed(&live, -1); /* relaxed: a statistic */
     (void)munmap(at, bytes); /* fails only for wrong arguments, or for want of mappings */
     errno = saved;
 }
@@ -112,6 +130,22 @@ int weft__sys_madvise(void *at, size_t bytes, int advice)
 int weft__sys_mprotect(void *at, size_t bytes, int prot)
 {
     RETURN_CALL("mprotect", int, mprotect(at, bytes, prot));
+}
+
+/* The sanitizers bring a heap of their own, and tell of it. */
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+size_t weft__sys_heap(void)
+{
+    if (__sanitizer_get_current_allocated_bytes)
+        return __sanitizer_get_current_allocated_bytes();
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    struct mallinfo2 heap = mallinfo2();
+
+    return heap.uordblks + heap.hblkhd;
+#else
+    return 0;
+#endif
 }
 
 int64_t weft__sys_now(void)
@@ -140,6 +174,45 @@ int weft__sys_thread(pthread_t *ret_thread, void *(*fn)(void *), void *arg)
     rc = -pthread_create(ret_thread, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc;
+}
+
+/* By hand instead of with opendir: that one allocates. */
+int weft__sys_descriptors(int *ret_fds, int capacity)
+{
+    int saved = errno, count = 0;
+    int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char entries[4096] __attribute__((aligned(8)));
+    long bytes;
+
+    while (folder >= 0 && (bytes = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0)
+        for (long at = 0; at < bytes;) {
+            struct dirent64 *entry = (struct dirent64 *)(void *)(entries + at);
+            int fd = atoi(entry->d_name);
+
+            at += entry->d_reclen;
+            if (entry->d_name[0] == '.' || fd == folder)
+                continue;
+            if (count < capacity)
+                ret_fds[count] = fd;
+            count++;
+        }
+    if (folder >= 0)
+        (void)close(folder); /* only read from */
+    errno = saved;
+    return count;
+}
+
+void weft__sys_describe(int fd, char *ret_words, size_t bytes)
+{
+    char path[32];
+    int saved = errno;
+
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd); /* fits */
+    ssize_t length = readlink(path, ret_words, bytes - 1);
+    if (length <= 0)
+        ret_words[0] = '?';
+    ret_words[length > 0 ? length : 1] = 0;
+    errno = saved;
 }
 
 int weft__sys_close(int fd)

@@ -34,11 +34,24 @@ void weft__sys_munmap(void *at, size_t bytes);
 int weft__sys_madvise(void *at, size_t bytes, int advice); /* "madvise" */
 int weft__sys_mprotect(void *at, size_t bytes, int prot);  /* "mprotect" */
 
+/* How many pieces of memory there are that came from the calls above and were not given back. */
+int64_t weft__sys_live(void);
+
+/* Bytes in use in the heap of the C library, by the whole process; 0 where that cannot be known. */
+size_t weft__sys_heap(void);
+
 /* Nanoseconds of CLOCK_MONOTONIC. */
 int64_t weft__sys_now(void);
 
 /* "thread". The thread has all signals blocked. */
 int weft__sys_thread(pthread_t *ret_thread, void *(*fn)(void *), void *arg);
+
+/* The numbers of the open descriptors, in ascending order, up to `capacity` of them. Returns how many
+ * there are. */
+int weft__sys_descriptors(int *ret_fds, int capacity);
+
+/* What an open descriptor means, in words: "/tmp/x", "socket:[4711]". May be cut; "?" if unknown. */
+void weft__sys_describe(int fd, char *ret_words, size_t bytes);
 
 /* How many threads the process has, not counting those that exit and the kernel's own helpers; up to
  * `enough` perhaps with them. An error where that cannot be known. In sys_threads.c. */

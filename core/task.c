@@ -10,6 +10,7 @@
 #include <weft/time.h>
 
 #include "core/local.h"
+#include "core/probe.h"
 #include "core/scope.h"
 #include "core/sys.h"
 #include "core/worker.h"
@@ -290,6 +291,7 @@ int weft_yield(void)
 
     if (!task)
         return -EPERM;
+    probe_call(task);
     weft__yield(); /* suspends: worker, errno stale */
     return weft__task_is_cancelled(task) ? -ECANCELED : 0;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "core/loop.h"
+#include "core/probe.h"
 #include "core/worker.h"
 
 /* word = seq:32 | reason:16 | flags:8 | state:8 */
@@ -88,6 +89,8 @@ int weft__wait_check(void)
 {
     struct task *task = weft__current_task();
 
+    if (task)
+        probe_call(task);
     if (!task || !weft__task_is_cancelled(task))
         return 0;
     weft__yield(); /* suspends: worker, errno stale */
@@ -166,6 +169,13 @@ static void after_commit(struct worker *worker, struct task *task, void *arg)
         weft__ready(worker->runtime, task); /* woken between its last look and the switch */
 }
 
+/* The same for the wait that a test has chosen to cancel. */
+static void after_probed_commit(struct worker *worker, struct task *task, void *arg)
+{
+    after_commit(worker, task, arg);
+    weft__probe_suspended(); /* the task may run elsewhere by now */
+}
+
 bool weft__sleeper_is_woken(struct sleeper *sleeper)
 {
     return state_in(load_seq(&sleeper->word)) == WAIT_WOKEN;
@@ -228,14 +238,18 @@ static void make_cancellable(struct task *task, uint64_t flag)
 int weft__wait_commit(struct waiter *waiter, enum wait_kind kind)
 {
     struct task *task = waiter->sleeper->task;
+    bool is_probed;
     uint64_t word;
 
     if (!task)
         return wait_thread(waiter->sleeper, NULL, INT64_MAX);
+    is_probed = kind != WAIT_FOR_SURE && probe_wait(task);
     if (kind != WAIT_FOR_SURE)
         make_cancellable(task, kind == WAIT_OP ? FLAG_OP : FLAG_CANCEL);
-    if (state_in(load_seq(&task->future.sleeper.word)) != WAIT_WOKEN)
-        weft__suspend(after_commit, NULL); /* suspends: worker, errno stale */
+    if (state_in(load_seq(&task->future.sleeper.word)) != WAIT_WOKEN) /* suspends: as below */
+        weft__suspend(is_probed ? after_probed_commit : after_commit, NULL);
+    if (is_probed)
+        weft__probe_woken(); /* suspended, perhaps: worker, errno stale */
     word = load_seq(&task->future.sleeper.word);
     store_seq(&task->future.sleeper.word, word_of(waiter->seq, WAIT_IDLE));
     return reason_in(word) == REASON_CANCEL ? -ECANCELED : (int)reason_in(word);

@@ -27,6 +27,7 @@
 
 #include <weft/rwlock.h>
 
+#include "core/probe.h"
 #include "sync/caller.h"
 #include "sync/waitlist.h"
 
@@ -77,8 +78,10 @@ static bool try_enter(struct rwlock *lock, uint32_t want)
     uint32_t state = load_relaxed(&lock->state); /* a guess: the compare-and-swap decides */
 
     while (fits(state, want)) {
-        if (cas_seq(&lock->state, &state, state + share_of(want)))
+        if (cas_seq(&lock->state, &state, state + share_of(want))) {
+            probe_took(lock, "read-write lock", 1);
             return true;
+        }
     }
     return false;
 }
@@ -152,6 +155,7 @@ static int wait_for_turn(struct rwlock *lock, uint32_t want, enum wait_kind kind
     lock_acquire(&lock->list.lock);
     if (enter_or_announce(lock, want)) {
         lock_release(&lock->list.lock);
+        probe_took(lock, "read-write lock", 1);
         return 0;
     }
     waitlist_enter(&lock->list.waiters, &waiter, kind);
@@ -162,6 +166,8 @@ static int wait_for_turn(struct rwlock *lock, uint32_t want, enum wait_kind kind
     int rc = weft__wait_commit(&waiter, kind); /* suspends: worker, errno stale */
 
     leave(lock, &waiter);
+    if (rc == 0)
+        probe_took(lock, "read-write lock", 1);
     return rc;
 }
 
@@ -215,6 +221,15 @@ static int go_out(struct rwlock *lock, uint32_t want)
     return rc;
 }
 
+static int unlock(struct rwlock *lock, uint32_t want)
+{
+    int rc = go_out(lock, want);
+
+    if (rc == 0)
+        probe_gave(lock, "read-write lock", 1); /* which may be gone: only its address counts */
+    return rc;
+}
+
 void weft_read_lock(weft_rwlock *lock)
 {
     if (!try_enter(inside(lock), RW_READ))
@@ -235,7 +250,7 @@ int weft_read_lock_cancellable(weft_rwlock *lock)
 
 int weft_try_read_lock(weft_rwlock *lock) { return try_enter(inside(lock), RW_READ) ? 0 : -EAGAIN; }
 
-int weft_read_unlock(weft_rwlock *lock) { return go_out(inside(lock), RW_READ); }
+int weft_read_unlock(weft_rwlock *lock) { return unlock(inside(lock), RW_READ); }
 
 void weft_write_lock(weft_rwlock *lock)
 {
@@ -275,5 +290,5 @@ int weft_write_unlock(weft_rwlock *lock)
     if (!is_writer(inside(lock), caller_identity()))
         return -EPERM;
     set_writer(inside(lock), 0);
-    return go_out(inside(lock), RW_WRITE);
+    return unlock(inside(lock), RW_WRITE);
 }

@@ -24,6 +24,7 @@
 
 #include <weft/sync.h>
 
+#include "core/probe.h"
 #include "sync/waitlist.h"
 
 #define SEM_WAITED (WEFT_SEM_MAX + 1)
@@ -113,6 +114,20 @@ static void leave(struct sem *sem, struct waiter *waiter)
     lock_release(&sem->list.lock);
 }
 
+/* The permits are the caller's now. */
+static inline int taken(struct sem *sem, uint32_t n)
+{
+    probe_took(sem, "permit", n);
+    return 0;
+}
+
+/* They are no longer; the semaphore may be gone, so that only its address counts. */
+static inline int given_back(const struct sem *sem, uint32_t n)
+{
+    probe_gave(sem, "permit", n);
+    return 0;
+}
+
 static int wait_for_turn(struct sem *sem, uint32_t n)
 {
     struct waiter waiter;
@@ -120,7 +135,7 @@ static int wait_for_turn(struct sem *sem, uint32_t n)
     lock_acquire(&sem->list.lock);
     if (take_or_announce(sem, n)) {
         lock_release(&sem->list.lock);
-        return 0;
+        return taken(sem, n);
     }
     waitlist_enter(&sem->list.waiters, &waiter, WAIT_CANCELLABLE);
     wait_is_for(&waiter, "a permit");
@@ -130,7 +145,7 @@ static int wait_for_turn(struct sem *sem, uint32_t n)
     int rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
 
     leave(sem, &waiter);
-    return rc;
+    return rc < 0 ? rc : taken(sem, n);
 }
 
 /* Returns 0, -EOVERFLOW, or -EAGAIN if there are waiters to look after. */
@@ -195,7 +210,7 @@ int weft_sem_acquire(weft_sem *sem)
     if (rc < 0)
         return rc;
     if (try_take(inside(sem), 1))
-        return 0;
+        return taken(inside(sem), 1);
     return wait_for_turn(inside(sem), 1);
 }
 
@@ -208,24 +223,29 @@ int weft_sem_acquire_n(weft_sem *sem, uint32_t n)
     if (rc < 0)
         return rc;
     if (n == 0 || try_take(inside(sem), n))
-        return 0;
+        return taken(inside(sem), n);
     return wait_for_turn(inside(sem), n);
 }
 
-int weft_sem_try_acquire(weft_sem *sem) { return try_take(inside(sem), 1) ? 0 : -EAGAIN; }
+int weft_sem_try_acquire(weft_sem *sem)
+{
+    return try_take(inside(sem), 1) ? taken(inside(sem), 1) : -EAGAIN;
+}
 
 int weft_sem_try_acquire_n(weft_sem *sem, uint32_t n)
 {
     if (n > most(inside(sem)))
         return -EINVAL;
-    return n == 0 || try_take(inside(sem), n) ? 0 : -EAGAIN;
+    return n == 0 || try_take(inside(sem), n) ? taken(inside(sem), n) : -EAGAIN;
 }
 
 int weft_sem_release(weft_sem *sem)
 {
     int rc = give_back(inside(sem), 1);
 
-    return rc == -EAGAIN ? release_slow(inside(sem), 1) : rc;
+    if (rc == -EAGAIN)
+        rc = release_slow(inside(sem), 1);
+    return rc < 0 ? rc : given_back(inside(sem), 1);
 }
 
 int weft_sem_release_n(weft_sem *sem, uint32_t n)
@@ -235,5 +255,7 @@ int weft_sem_release_n(weft_sem *sem, uint32_t n)
 
     int rc = give_back(inside(sem), n);
 
-    return rc == -EAGAIN ? release_slow(inside(sem), n) : rc;
+    if (rc == -EAGAIN)
+        rc = release_slow(inside(sem), n);
+    return rc < 0 ? rc : given_back(inside(sem), n);
 }

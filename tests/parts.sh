@@ -132,11 +132,15 @@ part_tsan() {
     short_stress tsan TSAN_OPTIONS="$options"
 }
 
-# The stress programs of a sanitizer build, with a fraction of their rounds.
+# The stress programs of a sanitizer build, with a fraction of their rounds, and the sweeps.
 short_stress() {
     local preset=$1 path loop
     shift
     for loop in uring epoll; do
+        for path in $(sweep_programs "$preset"); do
+            program "${path##*/}, $loop" 600 env "$@" WEFT_LOOP=$loop CHECK_WATCHDOG=180 \
+                "${steady[@]}" "$path"
+        done
         for path in $(stress_programs "$preset"); do
             program "${path##*/}, short, $loop" 600 env "$@" WEFT_LOOP=$loop CHECK_STRESS=short \
                 CHECK_WATCHDOG=180 "${steady[@]}" "$path"
@@ -150,6 +154,18 @@ part_stress() {
     need_build
     make_ready release all || return
     for path in $(stress_programs release); do
+        for loop in uring epoll; do
+            program "${path##*/}, $loop" 300 env WEFT_LOOP=$loop "$path"
+        done
+    done
+}
+
+about_sweep() { echo "a cancel at every point of every scenario, exact ledgers"; }
+part_sweep() {
+    local path loop
+    need_build
+    make_ready release all || return
+    for path in $(sweep_programs release); do
         for loop in uring epoll; do
             program "${path##*/}, $loop" 300 env WEFT_LOOP=$loop "$path"
         done
