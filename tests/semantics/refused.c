@@ -25,9 +25,13 @@ struct ready {
     weft_wait_group group;
     weft_queue full, empty;
     weft_channel filled, room;
+    weft_broadcast broadcast;
+    weft_listener listener;
+    weft_watch watch;
+    int watched;
     weft_interval interval;
     weft_future waited, done[4];
-    int pipe[2];
+    int pipe[2], listener_fd, caller, port;
     _Atomic int ran;
 };
 
@@ -43,6 +47,8 @@ static void make_meetings(struct ready *ready)
     EXPECT(weft_barrier_init(&ready->barrier, 1), 0);
     weft_sem_init(&ready->sem, 2);
     weft_event_set(&ready->event);
+    weft_watch_init(&ready->watch, &ready->watched, sizeof ready->watched);
+    EXPECT(weft_watch_set(&ready->watch, &(int){1}), 0);
     EXPECT(weft_interval_init(&ready->interval, weft_s(1000), WEFT_MISSED_SKIP), 0);
 }
 
@@ -54,6 +60,21 @@ static void make_channels(struct ready *ready)
     EXPECT(weft_channel_init(&ready->filled, sizeof(int), 1), 0);
     EXPECT(weft_channel_init(&ready->room, sizeof(int), 1), 0);
     EXPECT(weft_send(&ready->filled, &(int){6}), 0);
+    EXPECT(weft_broadcast_init(&ready->broadcast, sizeof(int), 2), 0);
+    weft_listener_init(&ready->listener, &ready->broadcast);
+    EXPECT(weft_broadcast_send(&ready->broadcast, &(int){7}), 0);
+}
+
+/* One that nobody has accepted yet. */
+static void make_connection(struct ready *ready)
+{
+    weft_address at = {.port = 0};
+
+    ready->listener_fd = weft_tcp_listen("127.0.0.1", 0, NULL);
+    EXPECT(weft_local_address(ready->listener_fd, &at), 0);
+    ready->port = at.port;
+    ready->caller = weft_tcp_connect("127.0.0.1", at.port);
+    EXPECT(ready->caller >= 0, true);
 }
 
 static void make_rest(struct ready *ready)
@@ -66,6 +87,7 @@ static void make_rest(struct ready *ready)
     EXPECT(weft_wait(ready->waited), 5);
     EXPECT(pipe2(ready->pipe, O_CLOEXEC), 0);
     EXPECT(write(ready->pipe[1], "x", 1), 1);
+    make_connection(ready);
     atomic_store(&ready->ran, 0);
 }
 
@@ -88,6 +110,7 @@ static void try_to_meet(struct ready *ready)
 
 static void try_to_pass(struct ready *ready)
 {
+    uint64_t version = 0;
     void *pointer = NULL;
     int item = 3;
 
@@ -95,11 +118,14 @@ static void try_to_pass(struct ready *ready)
     EXPECT(weft_queue_put(&ready->empty, ready), -ECANCELED);
     EXPECT(weft_send(&ready->room, &item), -ECANCELED);
     EXPECT(weft_receive(&ready->filled, &item), -ECANCELED);
+    EXPECT(weft_listener_next(&ready->listener, &item, NULL), -ECANCELED);
+    EXPECT(weft_watch_changed(&ready->watch, &version, &item), -ECANCELED);
     EXPECT(weft_select(NULL, weft_on_receive(&ready->filled, &item),
                        weft_on_send(&ready->room, &item), weft_on_event(&ready->event)),
            -ECANCELED);
     EXPECT(pointer == NULL, true);
     EXPECT(item, 3);
+    EXPECT(version, 0);
 }
 
 static void try_the_rest(struct ready *ready)
@@ -123,6 +149,8 @@ static void try_the_rest(struct ready *ready)
     EXPECT(weft_write(ready->pipe[1], &byte, 1), -ECANCELED);
     EXPECT(weft_write_full(ready->pipe[1], &byte, 1), -ECANCELED);
     EXPECT(weft_open("/dev/null", O_RDONLY, 0), -ECANCELED);
+    EXPECT(weft_tcp_accept(ready->listener_fd, NULL), -ECANCELED);
+    EXPECT(weft_tcp_connect("127.0.0.1", ready->port), -ECANCELED);
     EXPECT(weft_blocking(runs, ready), -ECANCELED);
     EXPECT(byte, 'y');
     EXPECT(ready->ran, 0);
@@ -148,6 +176,7 @@ static void expect_meetings_untouched(struct ready *ready)
 
 static void expect_channels_untouched(struct ready *ready)
 {
+    uint64_t version = 0, lost = 9;
     void *pointer = NULL;
     int item = 0;
 
@@ -157,19 +186,33 @@ static void expect_channels_untouched(struct ready *ready)
     EXPECT(weft_try_receive(&ready->filled, &item), 1);
     EXPECT(item, 6);
     EXPECT(weft_try_receive(&ready->room, &item), -EAGAIN);
+    EXPECT(weft_listener_try_next(&ready->listener, &item, &lost), 1);
+    EXPECT(item, 7);
+    EXPECT(lost, 0);
+    EXPECT(weft_watch_changed(&ready->watch, &version, &item), 1);
+    EXPECT(item, 1);
     weft_queue_destroy(&ready->full);
     weft_queue_destroy(&ready->empty);
     weft_channel_destroy(&ready->filled);
     weft_channel_destroy(&ready->room);
+    weft_broadcast_destroy(&ready->broadcast);
 }
 
 static void expect_rest_untouched(struct ready *ready)
 {
     int bytes = 0;
+    char byte = 0;
 
     EXPECT(ioctl(ready->pipe[0], FIONREAD, &bytes), 0);
     EXPECT(bytes, 1);
     EXPECT(weft_await(ready->waited), 5);
+    int accepted = weft_tcp_accept(ready->listener_fd, NULL); /* it is there still */
+    EXPECT(weft_write(ready->caller, "z", 1), 1);
+    EXPECT(weft_read(accepted, &byte, 1), 1);
+    EXPECT(byte, 'z');
+    EXPECT(weft_close(accepted), 0);
+    EXPECT(weft_close(ready->caller), 0);
+    EXPECT(weft_close(ready->listener_fd), 0);
     EXPECT(weft_close(ready->pipe[0]), 0);
     EXPECT(weft_close(ready->pipe[1]), 0);
 }
