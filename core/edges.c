@@ -105,6 +105,8 @@ static const struct edge *pin(struct future *task, uint32_t seq)
 {
     uint32_t now;
 
+    for (int i = 0; i < TUNE_WALK_PAUSE; i++)
+        spin_pause();
     store_seq(&task->pinned, 1); /* E1: before the look at the word */
     if (has_edge(task, &now) && now == seq)
         return load_relaxed(&task->waits_for); /* relaxed: as in has_edge */
@@ -288,14 +290,16 @@ static void keep_sentence(struct edges *edges, const struct circle *circle)
 
 static void report(struct runtime *runtime, const struct circle *circle)
 {
+    const char *form = circle->length == 1 ? "wait forms" : "waits form";
+
     if (circle->victim)
-        weft__report(runtime, "deadlock: %u waits form a circle; %s of task %s answers -EDEADLK",
-                     circle->length, circle->victim_call, circle->victim);
+        weft__report(runtime, "deadlock: %u %s a circle; %s of task %s answers -EDEADLK",
+                     circle->length, form, circle->victim_call, circle->victim);
     else
         weft__report(runtime,
-                     "deadlock: %u waits form a circle, and none of the calls can answer: they "
-                     "wait until something else ends one of them",
-                     circle->length);
+                     "deadlock: %u %s a circle, and none of the calls can answer: they wait until "
+                     "something else ends one of them",
+                     circle->length, form);
     for (uint32_t i = 0; i < circle->length && i < NAMED_MOST; i++) {
         char words[400];
 

@@ -34,6 +34,9 @@
 #    define TUNE_WALK_STEPS       2048
 #    define TUNE_WALK_LOOKS       16384
 
+/* Spins of such a search before each task that it reads: none; in tests it shall be overtaken. */
+#    define TUNE_WALK_PAUSE       0
+
 /* An unbounded channel grows by a chunk of so many bytes, but at least so many items: a page, and few
  * allocations for large ones. */
 #    define TUNE_CHUNK_BYTES      4064

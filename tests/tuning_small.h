@@ -17,6 +17,7 @@
 #define TUNE_CHUNK_ITEMS     2
 #define TUNE_WALK_STEPS      16
 #define TUNE_WALK_LOOKS      64
+#define TUNE_WALK_PAUSE      200
 
 #define TUNE_POOL_BOUND       4
 #define TUNE_BLOCKING_THREADS 8

@@ -701,6 +701,41 @@ static void a_waiter_that_cannot_be_told_passes_the_news_to_the_next(void **stat
     }
 }
 
+static int wait_and_end(void *arg)
+{
+    struct estate *estate = arg;
+
+    weft_lock(&estate->mutex[0]); /* handed over */
+    return 0;
+}
+
+static int hand_it_to_who_ends(void *arg)
+{
+    struct estate *estate = arg;
+
+    weft_lock(&estate->mutex[0]);
+    weft_future heir = weft_spawn(wait_and_end, estate);
+    until_waiting(1, &estate->mutex[0].weft__waiters);
+    (void)weft_unlock(&estate->mutex[0]); /* it is ours */
+    int rc = weft_await(heir);
+    estate->first = weft_lock_cancellable(&estate->mutex[0]);
+    return rc < 0 ? rc : weft_unlock(&estate->mutex[0]);
+}
+
+static void one_that_was_handed_over_is_inherited_too(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct estate estate = {.locked = 0};
+
+        int rc = run_reported(n, hand_it_to_who_ends, &estate);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(estate.first, -EOWNERDEAD);
+        assert_int_equal(estate.reports, 1);
+    }
+}
+
 /* Makes the middle one of three anew while it holds it. */
 static int forget_the_middle(void *arg)
 {
@@ -778,6 +813,7 @@ int main(void)
         cmocka_unit_test(a_thread_is_told_after_the_run_of_the_dead_owner),
         cmocka_unit_test(weft_lock_passes_the_news_on_to_who_can_be_told),
         cmocka_unit_test(a_waiter_that_cannot_be_told_passes_the_news_to_the_next),
+        cmocka_unit_test(one_that_was_handed_over_is_inherited_too),
         cmocka_unit_test(a_mutex_made_anew_while_it_is_held_harms_no_other),
         cmocka_unit_test(the_members_of_a_scope_left_open_get_what_its_owner_held),
     };
