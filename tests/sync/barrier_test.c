@@ -93,10 +93,8 @@ static int replace_a_cancelled_one(void *arg)
 
     form_line(line);
     (void)weft_cancel(line->future[1]);
-    if (line->seen[3]) /* the last but one may come before or after the cancelled one has gone */
-        (void)!weft_wait(line->future[1]);
+    (void)!weft_wait(line->future[1]); /* its own rc tells */
     line->future[3] = weft_spawn_val(come, ((struct place){line, 3}));
-    (void)!weft_wait(line->future[1]);
     until_waiting(3, &line->barrier.weft__waiters);
     line->seen[0] = atomic_load(&line->passed);
     line->seen[1] = weft_barrier_wait(&line->barrier);
@@ -106,20 +104,46 @@ static int replace_a_cancelled_one(void *arg)
 static void who_is_cancelled_has_not_come(void **state)
 {
     (void)state;
-    for (int wait = 0; wait < 2; wait++) {
-        CHECK_WORKERS(n) {
-            struct line line = {.barrier = WEFT_BARRIER_INIT(4), .count = 3, .seen[3] = wait};
+    CHECK_WORKERS(n) {
+        struct line line = {.barrier = WEFT_BARRIER_INIT(4), .count = 3};
 
-            int rc = check_run(n, replace_a_cancelled_one, &line);
+        int rc = check_run(n, replace_a_cancelled_one, &line);
 
-            assert_int_equal(rc, 0);
-            assert_int_equal(line.rc[1], -ECANCELED);
-            assert_int_equal(line.seen[0], 1); /* nobody but the cancelled one has returned */
-            assert_int_equal(line.rc[0], 0);
-            assert_int_equal(line.rc[2], 1);
-            assert_int_equal(line.rc[3], 2);
-            assert_int_equal(line.seen[1], 3);
-        }
+        assert_int_equal(rc, 0);
+        assert_int_equal(line.rc[1], -ECANCELED);
+        assert_int_equal(line.seen[0], 1); /* nobody but the cancelled one has returned */
+        assert_int_equal(line.rc[0], 0);
+        assert_int_equal(line.rc[2], 1);
+        assert_int_equal(line.rc[3], 2);
+        assert_int_equal(line.seen[1], 3);
+    }
+}
+
+/* The same, but with one worker the cancelled one has not run since, when the next comes. */
+static int come_right_after_the_cancel(void *arg)
+{
+    struct line *line = arg;
+
+    form_line(line);
+    (void)weft_cancel(line->future[1]);
+    line->future[3] = weft_spawn_val(come, ((struct place){line, 3}));
+    line->seen[1] = weft_barrier_wait(&line->barrier);
+    return weft_gather_n(line->future, 4, NULL);
+}
+
+static void who_was_cancelled_just_before_has_not_come_either(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct line line = {.barrier = WEFT_BARRIER_INIT(4), .count = 3};
+
+        int rc = check_run(n, come_right_after_the_cancel, &line);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(line.rc[0], 0);
+        assert_int_equal(line.rc[1], -ECANCELED);
+        assert_int_equal(line.rc[2], 1);
+        assert_int_equal(line.rc[3] + line.seen[1], 2 + 3);
     }
 }
 
@@ -154,40 +178,38 @@ static void a_cancelled_task_does_not_open_the_line_although_it_is_the_last(void
 
 /* The last comes, and one of the others is cancelled, at the same moment. Either all have passed, or
  * that one has not, and the others wait for one more. */
-static int cancel_first(void *arg) { return weft_cancel(((struct line *)arg)->future[0]); }
+static int cancel_last(void *arg) { return weft_cancel(((struct line *)arg)->future[MANY - 2]); }
 
-static int come_as_third(void *arg)
+static int come_as_last(void *arg)
 {
     struct line *line = arg;
 
-    return come(&(struct place){line, 2});
+    return come(&(struct place){line, MANY - 1});
 }
 
 static int open_against_cancel(void *arg)
 {
     struct line *line = arg;
 
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < 150; round++) {
         check_progress();
         form_line(line);
-
-        bool cancel_early = round % 3 == 0;
-        line->future[2] = weft_spawn(come_as_third, line);
-        weft_future cancel = weft_spawn(cancel_first, line);
-        if (cancel_early)
+        line->future[MANY - 1] = weft_spawn(come_as_last, line);
+        weft_future cancel = weft_spawn(cancel_last, line);
+        if (round % 3 == 0)
             let_others_run();
-        (void)!weft_await(line->future[0]); /* its own rc tells */
-        bool was_cancelled = line->rc[0] == -ECANCELED;
-        if (was_cancelled)
-            line->seen[0] = weft_barrier_wait(&line->barrier);
+        (void)!weft_wait(line->future[MANY - 2]); /* its own rc tells */
+        if (line->rc[MANY - 2] == -ECANCELED)
+            line->rc[MANY - 2] = weft_barrier_wait(&line->barrier); /* in its place */
         int rc = weft_await(cancel);
-        if (rc != 0 && rc != -ESTALE)
-            return rc;
-        if (weft_await(line->future[1]) < 0 || weft_await(line->future[2]) < 0)
+        int end = weft_gather_n(line->future, MANY, NULL);
+        if (rc < 0 || end < 0)
             return -EBADMSG;
-        bool is_right = was_cancelled ? line->rc[1] == 0 && line->rc[2] + line->seen[0] == 3
-                                      : line->rc[0] == 0 && line->rc[1] == 1 && line->rc[2] == 2;
-        if (!is_right)
+        for (int i = 0; i < MANY - 2; i++) {
+            if (line->rc[i] != i)
+                return -EBADMSG;
+        }
+        if (line->rc[MANY - 2] + line->rc[MANY - 1] != MANY - 2 + MANY - 1)
             return -EBADMSG;
     }
     return 0;
@@ -197,9 +219,45 @@ static void a_cancel_as_the_line_opens_stops_nobody_or_itself_only(void **state)
 {
     (void)state;
     CHECK_WORKERS(n) {
-        struct line line = {.barrier = WEFT_BARRIER_INIT(3), .count = 2};
+        struct line line = {.barrier = WEFT_BARRIER_INIT(MANY), .count = MANY - 1};
 
         assert_int_equal(check_run(n, open_against_cancel, &line), 0);
+    }
+}
+
+/* More than are woken at once, who come again at once. */
+static int come_often(void *arg)
+{
+    struct line *line = arg;
+
+    for (int round = 0; round < 60; round++) {
+        int rc = weft_barrier_wait(&line->barrier);
+        if (rc < 0)
+            return rc;
+        atomic_fetch_add(&line->passed, rc);
+    }
+    return 0;
+}
+
+static int come_all_often(void *arg)
+{
+    struct line *line = arg;
+
+    for (int i = 0; i < MANY; i++)
+        line->future[i] = weft_spawn(come_often, line);
+    return weft_gather_n(line->future, MANY, NULL);
+}
+
+static void who_comes_again_while_others_are_still_being_woken_waits_anew(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct line line = {.barrier = WEFT_BARRIER_INIT(MANY)};
+
+        int rc = check_run(n, come_all_often, &line);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(line.passed, 60 * (MANY * (MANY - 1) / 2));
     }
 }
 
@@ -285,8 +343,10 @@ int main(void)
         cmocka_unit_test(a_barrier_for_one_is_always_open),
         cmocka_unit_test(all_go_on_when_the_last_has_come_each_with_its_number),
         cmocka_unit_test(who_is_cancelled_has_not_come),
+        cmocka_unit_test(who_was_cancelled_just_before_has_not_come_either),
         cmocka_unit_test(a_cancelled_task_does_not_open_the_line_although_it_is_the_last),
         cmocka_unit_test(a_cancel_as_the_line_opens_stops_nobody_or_itself_only),
+        cmocka_unit_test(who_comes_again_while_others_are_still_being_woken_waits_anew),
         cmocka_unit_test(tasks_jobs_and_threads_keep_in_step),
     };
     return CHECK_GROUP(tests);

@@ -187,8 +187,11 @@ static int change_capacity(void *arg)
     atomic_store(&line->may_leave, 3);
     until_came_in(line, 5, MANY - 5);
     if (rc == 0)
+        rc = weft_limiter_set(&line->limiter, MANY - 3);    /* just enough for all who wait */
+    line->seen[4] = weft_limiter_try_enter(&line->limiter); /* not all of them are in yet */
+    until_came_in(line, MANY, 0); /* and the table has grown beneath them */
+    if (rc == 0)
         rc = weft_limiter_set(&line->limiter, 3 * MANY);
-    until_came_in(line, MANY, 0); /* all who waited, and the table has grown beneath them */
     line->seen[1] = weft_limiter_try_enter(&line->limiter);
     line->seen[2] = weft_limiter_try_enter(&line->limiter);
     line->seen[3] = weft_limiter_leave(&line->limiter);
@@ -211,6 +214,7 @@ static void the_capacity_can_be_changed_while_it_is_in_use(void **state)
         assert_int_equal(line.seen[1], 0);
         assert_int_equal(line.seen[2], -EDEADLK);
         assert_int_equal(line.seen[3], 0);
+        assert_int_equal(line.seen[4], -EAGAIN);
         weft_limiter_destroy(&line.limiter);
     }
 }

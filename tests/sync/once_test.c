@@ -66,6 +66,53 @@ static void who_runs_it_inside_itself_is_told(void **state)
     assert_int_equal(run_it_in_itself(&once), 0);
 }
 
+/* The second's turn comes when the first has failed: it is as much the runner as the first was, and
+ * the first is so no longer. */
+struct pair {
+    weft_once once;
+    _Atomic int runs;
+};
+
+static int fail_when_the_other_waits(void *arg)
+{
+    struct pair *pair = arg;
+
+    atomic_fetch_add(&pair->runs, 1);
+    until_waiting(1, &pair->once.weft__waiters);
+    return -EIO;
+}
+
+static int fail_and_come_again(void *arg)
+{
+    struct pair *pair = arg;
+
+    if (weft_once_run(&pair->once, fail_when_the_other_waits, pair) != -EIO)
+        return -EBADMSG;
+    return weft_once_run(&pair->once, count_and_fail, &pair->runs); /* the other's turn has come */
+}
+
+static int take_over(void *arg)
+{
+    struct pair *pair = arg;
+    weft_future first = weft_spawn(fail_and_come_again, pair);
+
+    while (atomic_load(&pair->runs) == 0)
+        let_others_run();
+    int rc = weft_once_run(&pair->once, run_it_in_itself, &pair->once);
+    int end = weft_await(first);
+    return rc < 0 ? rc : end;
+}
+
+static void so_is_one_whose_turn_has_come(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct pair pair = {.runs = 0};
+
+        assert_int_equal(check_run(n, take_over, &pair), 0);
+    }
+}
+
 /* The first runs until it is told how to end; the others queue behind it. */
 struct line {
     weft_once once;
@@ -358,6 +405,7 @@ int main(void)
         cmocka_unit_test(it_runs_once_and_all_get_its_status),
         cmocka_unit_test(a_failed_run_is_told_and_the_next_caller_tries_again),
         cmocka_unit_test(who_runs_it_inside_itself_is_told),
+        cmocka_unit_test(so_is_one_whose_turn_has_come),
         cmocka_unit_test(the_others_wait_for_the_end_of_the_run),
         cmocka_unit_test(after_a_failure_the_first_who_waits_runs_its_own),
         cmocka_unit_test(after_all_have_failed_the_next_who_comes_tries),

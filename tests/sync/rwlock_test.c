@@ -235,6 +235,38 @@ static void who_waits_goes_in_by_arrival_and_neighbouring_readers_together(void 
     }
 }
 
+/* "w" behind a writer that unlocks twice: the second time it would be the other's. */
+static int unlock_twice(void *arg)
+{
+    struct line *line = arg;
+
+    weft_write_lock(&line->lock);
+    form_line(line);
+    line->seen[0] = weft_write_unlock(&line->lock);
+    line->seen[1] = weft_write_unlock(&line->lock);
+    until_inside(line, 1, 0);
+    line->seen[2] = weft_write_unlock(&line->lock);
+    line->seen[3] = weft_try_read_lock(&line->lock);
+    atomic_store(&line->may_leave, 1);
+    return weft_await(line->future[0]);
+}
+
+static void who_was_the_writer_cannot_end_the_next_ones_writing(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct line line = {.kinds = "w", .count = 1};
+
+        int rc = check_run(n, unlock_twice, &line);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(line.seen[0], 0);
+        assert_int_equal(line.seen[1], -EPERM);
+        assert_int_equal(line.seen[2], -EPERM);
+        assert_int_equal(line.seen[3], -EAGAIN);
+    }
+}
+
 /* "wrr" behind a reader; the writer gives up. */
 static int cancel_first(void *arg)
 {
@@ -366,10 +398,13 @@ static int let_many_in(void *arg)
 
     weft_write_lock(&line->lock);
     form_line(line);
-    for (int i = 3; i < line->count; i += 5)
+    int cancelled = 0;
+    for (int i = 3; i < line->count && line->seen[0]; i += 5) {
         (void)weft_cancel(line->future[i]);
+        cancelled++;
+    }
     int rc = weft_write_unlock(&line->lock);
-    while (atomic_load(&line->inside) != line->count - (line->count + 1) / 5)
+    while (atomic_load(&line->inside) != line->count - cancelled)
         let_others_run(); /* until all are inside at once */
     atomic_store(&line->may_leave, MANY);
     int end = weft_gather_n(line->future, (size_t)line->count, NULL);
@@ -383,13 +418,15 @@ static void any_number_of_neighbouring_readers_goes_in_together(void **state)
     (void)state;
     for (int i = 0; i < MANY; i++)
         kinds[i] = 'r';
-    CHECK_WORKERS(n) {
-        struct line line = {.kinds = kinds, .count = MANY};
+    for (int cancels = 0; cancels < 2; cancels++) { /* those carry the work on, too */
+        CHECK_WORKERS(n) {
+            struct line line = {.kinds = kinds, .count = MANY, .seen[0] = cancels};
 
-        int rc = check_run(n, let_many_in, &line);
+            int rc = check_run(n, let_many_in, &line);
 
-        assert_int_equal(rc, 0);
-        assert_int_equal(weft_try_write_lock(&line.lock), 0);
+            assert_int_equal(rc, 0);
+            assert_int_equal(weft_try_write_lock(&line.lock), 0);
+        }
     }
 }
 
@@ -581,6 +618,7 @@ int main(void)
         cmocka_unit_test(a_later_task_is_not_taken_for_the_writer_that_has_ended),
         cmocka_unit_test(the_writer_is_told_that_it_holds_the_lock),
         cmocka_unit_test(who_waits_goes_in_by_arrival_and_neighbouring_readers_together),
+        cmocka_unit_test(who_was_the_writer_cannot_end_the_next_ones_writing),
         cmocka_unit_test(a_writer_that_gives_up_lets_the_readers_behind_it_in),
         cmocka_unit_test(after_the_only_writer_has_given_up_readers_come_in_at_once),
         cmocka_unit_test(a_lock_that_only_cancelled_ones_waited_for_is_free),

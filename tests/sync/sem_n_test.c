@@ -287,7 +287,7 @@ static int release_for_all(void *arg)
     struct line *line = arg;
 
     form_line(line);
-    for (int i = 5; i < line->count; i += 7)
+    for (int i = 5; i < line->count && line->seen[0]; i += 7)
         (void)weft_cancel(line->future[i]);
     int rc = weft_sem_release_n(&line->sem, MANY);
     int end = weft_gather_n(line->future, MANY, NULL);
@@ -297,19 +297,21 @@ static int release_for_all(void *arg)
 static void a_release_for_many_reaches_every_one_of_them(void **state)
 {
     (void)state;
-    CHECK_WORKERS(n) {
-        struct line line = {.sem = WEFT_SEM_INIT(0), .count = MANY};
-        int cancelled = 0;
+    for (int cancels = 0; cancels < 2; cancels++) { /* those carry the work on, too */
+        CHECK_WORKERS(n) {
+            struct line line = {.sem = WEFT_SEM_INIT(0), .count = MANY, .seen[0] = cancels};
+            int cancelled = 0;
 
-        for (int i = 0; i < MANY; i++)
-            line.wants[i] = 1;
-        int rc = check_run(n, release_for_all, &line);
+            for (int i = 0; i < MANY; i++)
+                line.wants[i] = 1;
+            int rc = check_run(n, release_for_all, &line);
 
-        assert_int_equal(rc, 0);
-        for (int i = 0; i < MANY; i++)
-            cancelled += line.rc[i] == -ECANCELED;
-        assert_int_equal(line.arrived, MANY - cancelled);
-        assert_int_equal(permits_left(&line.sem), cancelled);
+            assert_int_equal(rc, 0);
+            for (int i = 0; i < MANY; i++)
+                cancelled += line.rc[i] == -ECANCELED;
+            assert_int_equal(line.arrived, MANY - cancelled);
+            assert_int_equal(permits_left(&line.sem), cancelled);
+        }
     }
 }
 
