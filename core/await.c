@@ -9,12 +9,12 @@
  *     race     the first success             its status is the result, else the first failure's
  *     and all  a cancel of who waits, unless one of the above came before it: -ECANCELED
  *
- * The gather lies on the stack of who waits, and nothing is allocated, however many futures there are.
+ * The gather lies on the stack of who waits, and nothing is allocated, however many there are.
  *
  * Invariants  I1  left counts the futures that will still arrive
- *             I2  a task's gather is not touched after left reached 0: the wake goes to its sleeper,
- *                 which is type-stable; a thread's is touched only under its lock, which the thread
- *                 takes once more before it returns
+ *             I2  a task's gather is not touched after left reached 0: the wake goes to its
+ *                 sleeper, which is type-stable; a thread's is touched only under its lock, which
+ *                 the thread takes once more before it returns
  *             I3  first[o] is whoever was first to end so, and never changes again, but for I4
  *             I4  of what decides and a cancel the first to wake who waits counts, so that the result
  *                 is as if both had come in that order

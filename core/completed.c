@@ -6,10 +6,11 @@
  * The iterator lies in the caller's memory; a future that has ended is linked into it through its
  * own slot, so nothing is allocated and nothing is searched. It belongs to the task that began it,
  * or to threads, one at a time. When the iteration is over, early or not, every future has ended and
- * is consumed, so that neither what they run nor a late arrival can touch memory that is gone.
+ * is consumed, so that neither what they run nor a late arrival can touch memory that is gone. Only
+ * those that wait for the caller itself are given back, for they cannot end before it goes on.
  *
- * A plain thread is inside the gate only while it calls. Between two calls the runtime may be stopped,
- * and with it all slots go: the next call then only waits until the last arrival has left.
+ * A plain thread is inside the gate only while it calls. Between two calls the runtime may be
+ * stopped, and with it all slots go: the next call then only waits until the last arrival has left.
  *
  * Invariants  I1  left counts the futures that will still arrive; all below `lock` is under it
  *             I2  whoever was told that left is 0 has held the lock after the last arrival
@@ -84,8 +85,8 @@ static void on_arrival(struct group *group, struct future *future, int status)
 static const struct edge_call next_call = {"weft_completed_next", EDGE_FUTURES, true};
 static const struct edge_call end_call = {"weft_completed_end", EDGE_FUTURES, false};
 
-/* Waits for an arrival, or the last one. Returns 0; -ECANCELED; -EDEADLK if none is to come. Lock held,
- * but not while it waits. */
+/* Waits for an arrival, or the last one. Returns 0; -ECANCELED; -EDEADLK if none is to come. Lock
+ * held, but not while it waits. */
 static int wait_locked(struct completed *all, const struct edge_call *call, enum wait_kind kind)
 {
     const struct edge edge = {.call = call, .futures = all->futures, .count = all->count};

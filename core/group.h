@@ -8,8 +8,8 @@
  * that error before anybody looked; there is no slot behind it.
  *
  * Invariants  I1  a future is in one group at most: who sets CLAIMED is its only consumer
- *             I2  it calls arrive() once, as the last thing that it does; group and future live until
- *                 then, and the owner knows by counting the calls
+ *             I2  it calls arrive() once, as the last thing that it does; group and future live
+ *                 until then, and the owner knows by counting the calls
  */
 #ifndef WEFT_CORE_GROUP_H
 #define WEFT_CORE_GROUP_H
@@ -30,8 +30,8 @@ int weft__group_claim(struct runtime *runtime, const weft_future *futures, size_
 /* Makes a claimed future tell the group at its end. Returns false if it has ended already. */
 bool weft__group_join(struct group *group, struct future *future, uint32_t place);
 
-/* Takes back the join of one that has not ended. Returns false if it has, or had before the join: then
- * it has called arrive(), or is about to, in the one case. */
+/* Takes back the join of one that has not ended. Returns false if it has, or had before the join:
+ * then it has called arrive(), or is about to, in the one case. */
 bool weft__group_leave(struct future *future);
 
 /* Takes back the claims; none of them is in a group. */

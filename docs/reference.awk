@@ -6,7 +6,7 @@
 # What a "From:" says, for the table:
 #   no such line                          from everywhere but a signal handler
 #   a task, tasks, jobs, plain threads    from those that are named; signal handlers if they are
-#   anywhere                              tasks, jobs and plain threads
+#   anywhere, everywhere                  tasks, jobs and plain threads
 #   (-EPERM elsewhere)                    what the others get; also (false elsewhere), (... outside a task)
 #   (-EPERM in a task or job)             what those get
 #   as weft_x                             what stands there
@@ -314,7 +314,7 @@ function print_row(name,    where, wait, named, other, refused, does, blocks, ta
         refused = in_task_or_job(where)
         named = where
         gsub(/\([^)]*\)/, "", named)
-        if (named ~ /anywhere/)
+        if (named ~ /(any|every)where/)
             named = named " task job thread"
         task = named ~ /task/ ? does : refused != "" ? refused : other
         job = named ~ /job/ ? blocks : refused != "" ? refused : other

@@ -1,5 +1,5 @@
-# places.awk - names the public functions that cannot be called from everywhere: those whose comment has
-# a line "From:". Each must stand in tests/core/context_test.c, which tries the places.
+# places.awk - names the public functions that cannot be called from everywhere: those whose comment
+# has a line "From:". Each must stand in tests/core/context_test.c, which tries the places.
 
 FNR == 1 { from = 0 }
 /^\/\*\*/ { from = 0 }

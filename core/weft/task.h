@@ -171,8 +171,8 @@ typedef struct weft_completed {
  *     while (rc >= 0 && (rc = weft_completed_next(&all, &i, &status)) > 0)
  *         ...                                      // futures[i] has ended with status
  *
- * Returns: 0; -EINVAL, -ESTALE, -EDEADLK as for weft_gather_n (nothing is consumed, and the iteration
- *          is over); -ENXIO or -ESHUTDOWN without a runtime.
+ * Returns: 0; -EINVAL, -ESTALE, -EDEADLK as for weft_gather_n (nothing is consumed, and the
+ *          iteration is over); -ENXIO or -ESHUTDOWN without a runtime.
  * Owns:    the iterator and the list must stay where they are until weft_completed_next has returned
  *          0 or less, or weft_completed_end has returned 0: do not leave the block before.
  * Since:   0.1

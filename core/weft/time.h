@@ -53,8 +53,8 @@ typedef struct weft_interval {
 } weft_interval;
 
 /**
- * Sets up an interval whose ticks come now, and then every `period` nanoseconds. One so long that the
- * next moment lies beyond the clock ticks once, and then never again.
+ * Sets up an interval whose ticks come now, and then every `period` nanoseconds. One so long that
+ * the next moment lies beyond the clock ticks once, and then never again.
  *
  * Returns: 0; -EINVAL if the period is zero or less, or there is no such policy (weft_why() says).
  * Since:   0.1
@@ -63,8 +63,8 @@ WEFT_API WEFT_MUST_CHECK int weft_interval_init(weft_interval *interval, weft_ti
                                                 weft_missed policy);
 
 /**
- * Waits for the next tick. The first one comes at once; a tick whose moment has passed lets the other
- * ready tasks run, then returns.
+ * Waits for the next tick. The first one comes at once; a tick whose moment has passed lets the
+ * other ready tasks run, then returns.
  *
  * Never early, and without drift: how long a tick takes does not move the later ones.
  * Returns: 0; with WEFT_MISSED_SKIP how many ticks have been left out before the next; -ECANCELED

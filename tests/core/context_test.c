@@ -1,5 +1,5 @@
 /*
- * context_test - from where each call may be made: the table of docs/reference.md, tried cell by cell.
+ * context_test - from where each call may be made: the table of docs/reference.md, cell by cell.
  *
  * Every public call with a line "From:" in its docstring stands here (tests/places.awk looks whether
  * one is missing), and the calls that need a runtime. A call that may be made is made so that it
@@ -212,6 +212,15 @@ static int starts(void)
     return rc < 0 ? rc : weft_stop();
 }
 
+static int cancels_everywhere(void) { return weft_test_cancel_everywhere(five, NULL); }
+static int sets_a_clock(void) { return weft_test_clock(0); }
+
+static int holds_a_waker(void)
+{
+    weft_waker_hold();
+    return weft_waker_release();
+}
+
 /* --- pools, bytes and sockets ---------------------------------------------------------------- */
 
 static int offloads(void) { return answer_of(weft_offload(weft_blocking_lane(), five, NULL)); }
@@ -237,68 +246,72 @@ struct row {
 
 // clang-format off
 static const struct row table[] = {
-    /* what                     how                      task        job       thread   before   after the runtime */
-    {"weft_yield",              yields_once,             0,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_sleep",              sleeps_no_time,          0,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_sleep_until",        sleeps_until_now,        0,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_interval_tick",      ticks,                   0,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_cancelled",          is_cancelled,            0,          0,        0,       0,       0},
-    {"weft_self",               has_no_self,             0,          -ENOENT,  -ENOENT, -ENOENT, -ENOENT},
-    {"weft_spawn",              spawns,                  5,          5,        5,       -ENXIO,  -ESHUTDOWN},
-    {"weft_spawn_val",          spawns_val,              5,          5,        5,       -ENXIO,  -ESHUTDOWN},
-    {"weft_spawn_with",         spawns_with,             5,          5,        5,       -ENXIO,  -ESHUTDOWN},
-    {"weft_promise_new",        promises,                5,          5,        5,       -ENXIO,  -ESHUTDOWN},
+    /* what                         how                      task      job       thread   before   after the runtime */
+    {"weft_yield",                  yields_once,             0,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_sleep",                  sleeps_no_time,          0,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_sleep_until",            sleeps_until_now,        0,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_interval_tick",          ticks,                   0,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_cancelled",              is_cancelled,            0,        0,        0,       0,       0},
+    {"weft_self",                   has_no_self,             0,        -ENOENT,  -ENOENT, -ENOENT, -ENOENT},
+    {"weft_spawn",                  spawns,                  5,        5,        5,       -ENXIO,  -ESHUTDOWN},
+    {"weft_spawn_val",              spawns_val,              5,        5,        5,       -ENXIO,  -ESHUTDOWN},
+    {"weft_spawn_with",             spawns_with,             5,        5,        5,       -ENXIO,  -ESHUTDOWN},
+    {"weft_promise_new",            promises,                5,        5,        5,       -ENXIO,  -ESHUTDOWN},
 
-    {"weft_await",              awaits,                  -EINVAL,    -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
-    {"weft_wait",               waits,                   -EINVAL,    -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
-    {"weft_cancel",             cancels,                 -EINVAL,    -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
-    {"weft_detach",             detaches,                -EINVAL,    -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
-    {"weft_gather_n",           gathers,                 0,          0,        0,       -ENXIO,  -ESHUTDOWN},
-    {"weft_gather_settled_n",   settles,                 0,          0,        0,       -ENXIO,  -ESHUTDOWN},
-    {"weft_race_n",             races,                   -EINVAL,    -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
-    {"weft_completed_init",     begins_completed,        0,          0,        0,       -ENXIO,  -ESHUTDOWN},
-    {"weft_completed_next",     goes_through,            0,          0,        0,       -ENXIO,  -ESHUTDOWN},
-    {"weft_completed_end",      goes_through,            0,          0,        0,       -ENXIO,  -ESHUTDOWN},
+    {"weft_await",                  awaits,                  -EINVAL,  -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
+    {"weft_wait",                   waits,                   -EINVAL,  -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
+    {"weft_cancel",                 cancels,                 -EINVAL,  -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
+    {"weft_detach",                 detaches,                -EINVAL,  -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
+    {"weft_gather_n",               gathers,                 0,        0,        0,       -ENXIO,  -ESHUTDOWN},
+    {"weft_gather_settled_n",       settles,                 0,        0,        0,       -ENXIO,  -ESHUTDOWN},
+    {"weft_race_n",                 races,                   -EINVAL,  -EINVAL,  -EINVAL, -ENXIO,  -ESHUTDOWN},
+    {"weft_completed_init",         begins_completed,        0,        0,        0,       -ENXIO,  -ESHUTDOWN},
+    {"weft_completed_next",         goes_through,            0,        0,        0,       -ENXIO,  -ESHUTDOWN},
+    {"weft_completed_end",          goes_through,            0,        0,        0,       -ENXIO,  -ESHUTDOWN},
 
-    {"weft_scope_open",         opens_a_scope,           0,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_scope_open_with",    opens_a_scope_with,      0,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_scope_close",        closes_a_scope,          -EINVAL,    -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_scope_spawn_with",   spawns_into_a_scope,     -EINVAL,    -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
-    {"weft_scope_spawn_at",     spawns_into_a_scope,     -EINVAL,    -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
-    {"weft_scope_spawn_val_at", spawns_val_into_a_scope, -EINVAL,    -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
-    {"weft_scope_start_with",   starts_in_a_scope,       -EINVAL,    -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
-    {"weft_scope_start_at",     starts_in_a_scope,       -EINVAL,    -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
-    {"weft_scope_start_val_at", starts_val_in_a_scope,   -EINVAL,    -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
-    {"weft_ready",              is_ready,                ANY,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_scope_cancel",       cancels_a_scope,         0,          ANY,      ANY,     ANY,     ANY},
-    {"weft_scope_stop",         stops_a_scope,           0,          ANY,      ANY,     ANY,     ANY},
-    {"weft_scope_cancel_soft",  cancels_a_scope_softly,  0,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_scope_deadline",     moves_a_deadline,        -EINVAL,    -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_scope_failures",     counts_failures,         0,          ANY,      ANY,     ANY,     ANY},
-    {"weft_soft",               goes_softly,             5,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_local_set",          sets_a_local,            0,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_timeout",            times_out,               5,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_shield",             shields,                 5,          -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_scope_open",             opens_a_scope,           0,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_scope_open_with",        opens_a_scope_with,      0,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_scope_close",            closes_a_scope,          -EINVAL,  -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_scope_spawn_with",       spawns_into_a_scope,     -EINVAL,  -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
+    {"weft_scope_spawn_at",         spawns_into_a_scope,     -EINVAL,  -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
+    {"weft_scope_spawn_val_at",     spawns_val_into_a_scope, -EINVAL,  -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
+    {"weft_scope_start_with",       starts_in_a_scope,       -EINVAL,  -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
+    {"weft_scope_start_at",         starts_in_a_scope,       -EINVAL,  -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
+    {"weft_scope_start_val_at",     starts_val_in_a_scope,   -EINVAL,  -EPERM,   -EPERM,  -ENXIO,  -ESHUTDOWN},
+    {"weft_ready",                  is_ready,                ANY,      -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_scope_cancel",           cancels_a_scope,         0,        ANY,      ANY,     ANY,     ANY},
+    {"weft_scope_stop",             stops_a_scope,           0,        ANY,      ANY,     ANY,     ANY},
+    {"weft_scope_cancel_soft",      cancels_a_scope_softly,  0,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_scope_deadline",         moves_a_deadline,        -EINVAL,  -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_scope_failures",         counts_failures,         0,        ANY,      ANY,     ANY,     ANY},
+    {"weft_soft",                   goes_softly,             5,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_local_set",              sets_a_local,            0,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_timeout",                times_out,               5,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_shield",                 shields,                 5,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
 
-    {"weft_start",              starts,                  -EPERM,     -EPERM,   0,       ANY,     ANY},
-    {"weft_stop",               stops,                   -EDEADLK,   -EDEADLK, ANY,     -ENXIO,  -ENXIO},
-    {"weft_call",               calls,                   5,          5,        5,       -ENXIO,  -ESHUTDOWN},
-    {"weft_run",                runs,                    5,          5,        5,       ANY,     5},
-    {"weft_run_with",           runs_with,               5,          5,        5,       ANY,     5},
-    {"weft_info",               informs,                 0,          0,        0,       -ENXIO,  -ESHUTDOWN},
+    {"weft_start",                  starts,                  -EPERM,   -EPERM,   0,       ANY,     ANY},
+    {"weft_stop",                   stops,                   -EDEADLK, -EDEADLK, ANY,     -ENXIO,  -ENXIO},
+    {"weft_call",                   calls,                   5,        5,        5,       -ENXIO,  -ESHUTDOWN},
+    {"weft_run",                    runs,                    5,        5,        5,       ANY,     5},
+    {"weft_run_with",               runs_with,               5,        5,        5,       ANY,     5},
+    {"weft_info",                   informs,                 0,        0,        0,       -ENXIO,  -ESHUTDOWN},
+    {"weft_test_cancel_everywhere", cancels_everywhere,      -EPERM,   -EPERM,   -EBUSY,  ANY,     ANY},
+    {"weft_test_clock",             sets_a_clock,            -EPERM,   -EPERM,   ANY,     ANY,     ANY},
+    {"weft_waker_hold",             holds_a_waker,           0,        0,        0,       0,       0},
+    {"weft_waker_release",          holds_a_waker,           0,        0,        0,       0,       0},
 
-    {"weft_offload",            offloads,                5,          5,        5,       -ENXIO,  -ENXIO},
-    {"weft_blocking",           blocks,                  5,          5,        5,       -ENXIO,  -ENXIO},
-    {"weft_open",               opens,                   ANY,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_read",               reads,                   -EBADF,     -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_write",              writes,                  -EBADF,     -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_pread",              preads,                  -EBADF,     -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_pwrite",             pwrites,                 -EBADF,     -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_read_full",          reads_full,              -EBADF,     -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_write_full",         writes_full,             -EBADF,     -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_close",              closes,                  -EBADF,     -EBADF,   -EBADF,  -EBADF,  -EBADF},
-    {"weft_tcp_accept",         accepts,                 -EBADF,     -EPERM,   -EPERM,  -EPERM,  -EPERM},
-    {"weft_tcp_connect",        connects,                ANY,        -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_offload",                offloads,                5,        5,        5,       -ENXIO,  -ENXIO},
+    {"weft_blocking",               blocks,                  5,        5,        5,       -ENXIO,  -ENXIO},
+    {"weft_open",                   opens,                   ANY,      -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_read",                   reads,                   -EBADF,   -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_write",                  writes,                  -EBADF,   -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_pread",                  preads,                  -EBADF,   -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_pwrite",                 pwrites,                 -EBADF,   -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_read_full",              reads_full,              -EBADF,   -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_write_full",             writes_full,             -EBADF,   -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_close",                  closes,                  -EBADF,   -EBADF,   -EBADF,  -EBADF,  -EBADF},
+    {"weft_tcp_accept",             accepts,                 -EBADF,   -EPERM,   -EPERM,  -EPERM,  -EPERM},
+    {"weft_tcp_connect",            connects,                ANY,      -EPERM,   -EPERM,  -EPERM,  -EPERM},
 };
 // clang-format on
 
@@ -421,7 +434,7 @@ static volatile sig_atomic_t heard;
 
 static void on_signal(int number)
 {
-    heard = weft_version()[0] == '0' && weft_strerror(-number)[0] != '\0';
+    heard = weft_version()[0] == '0' && weft_strerror(-number)[0] != '\0' && holds_a_waker() == 0;
 }
 
 static void in_a_signal_handler(void **state)
@@ -432,7 +445,7 @@ static void in_a_signal_handler(void **state)
     assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
     assert_int_equal(raise(SIGUSR1), 0);
 
-    assert_int_equal(heard, 1); /* weft_version, weft_strerror */
+    assert_int_equal(heard, 1); /* weft_version, weft_strerror, weft_waker_hold and _release */
 }
 
 int main(void)
