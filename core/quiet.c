@@ -13,8 +13,9 @@
  * /proc is read. Longer than a thread takes to end, short for who waits for the answer. */
 #define AGAIN_NS INT64_C(100000000)
 
-/* A thread inside the gate that does not wait leaves soon, and does not say so. */
-#define GATE_NS INT64_C(1000000)
+/* A thread inside the gate that does not wait leaves soon, and does not say so; nor does one that comes
+ * to a pool or leaves it. */
+#define SOON_NS INT64_C(1000000)
 
 #define GRACE_NS INT64_C(10000000)
 
@@ -101,7 +102,8 @@ static void glance_at_threads(struct runtime *runtime, struct glance *glance)
         struct quiet_thread *thread = container_of(link, struct quiet_thread, link);
 
         if (weft__sleeper_is_woken(thread->sleeper)) {
-            glance->is_asleep = false;
+            glance->is_asleep &=
+                thread->depth > 0; /* a job looks later; others have passed the gate */
             continue;
         }
         glance->first = thread->moment < glance->first ? thread->moment : glance->first;
@@ -146,10 +148,15 @@ static struct glance glance_at(struct runtime *runtime)
     return glance;
 }
 
-static bool are_same(const struct glance *before, const struct glance *after)
+/* Whether all slept at once between two glances: I2. If not, *ret_again is when to look again: soon, if
+ * all sleep now. Whoever does not looks when it stops. */
+static bool are_same(const struct glance *before, const struct glance *after, int64_t *ret_again)
 {
-    return before->is_asleep && after->is_asleep && before->is_gate_passed &&
-           after->is_gate_passed && before->moves == after->moves;
+    bool is_asleep = after->is_asleep && after->is_gate_passed;
+    bool are = is_asleep && before->moves == after->moves && before->threads == after->threads;
+
+    *ret_again = after->is_asleep && !are ? SOON_NS : WEFT_NO_TIMEOUT;
+    return are;
 }
 
 /* --- time jumps ------------------------------------------------------------------------------ */
@@ -248,12 +255,8 @@ static bool stands_still(struct runtime *runtime, const struct glance *before, i
     }
     bool has_others = has_outsiders(runtime, before);
     struct glance after = glance_at(runtime);
-    if (!are_same(before, &after))
-        return false; /* whoever has moved looks when it stops */
-    if (after.threads != before->threads) {
-        *ret_again = GATE_NS; /* a thread has left a pool, and nobody tells of that */
+    if (!are_same(before, &after, ret_again))
         return false;
-    }
     if (!has_others)
         return true;
     quiet->again_at = deadline_after(real, AGAIN_NS);
@@ -313,12 +316,12 @@ static int64_t look_locked(struct runtime *runtime, struct worker *self)
     if (!before.is_asleep)
         return WEFT_NO_TIMEOUT;
     if (!before.is_gate_passed)
-        return quiet->is_virtual ? GATE_NS : WEFT_NO_TIMEOUT;
+        return quiet->is_virtual ? SOON_NS : WEFT_NO_TIMEOUT;
     if (before.first != INT64_MAX) {
         struct glance after = glance_at(runtime);
 
-        if (!quiet->is_virtual || !are_same(&before, &after))
-            return WEFT_NO_TIMEOUT;
+        if (!quiet->is_virtual || !are_same(&before, &after, &again))
+            return again;
         return jump(runtime, self, &after);
     }
     if (wants_standstill(quiet) && stands_still(runtime, &before, &again))

@@ -448,7 +448,8 @@ static int until_tasks_ended(struct runtime *runtime, int64_t deadline)
 
         bool is_stuck = weft__standstill_is_stuck(runtime);
 
-        if (count_live(runtime, NULL) == 0 && load_seq(&runtime->drain_signal) == signal)
+        if (count_live(runtime, NULL) == 0 &&
+            (is_stuck || load_seq(&runtime->drain_signal) == signal))
             return 0;
         if (is_stuck || left <= 0) {
             (void)count_live(runtime, is_stuck ? "waits for ever, although it was cancelled"
