@@ -2,7 +2,7 @@
  * weft.h - asyncio for C, on every core: the whole interface on one page.
  *
  *   weft/base.h      time, errors, version
- *   weft/runtime.h   weft_run, weft_start/weft_stop, weft_call, weft_info
+ *   weft/runtime.h   weft_run, weft_start/weft_stop, weft_call, weft_waker_hold, weft_info
  *   weft/task.h      weft_spawn, weft_await, weft_gather, weft_race, weft_completed, weft_wait,
  *                    weft_cancel, weft_detach, weft_yield, promises
  *   weft/time.h      weft_sleep, weft_sleep_until, weft_interval

@@ -146,6 +146,7 @@ int weft_limiter_enter(weft_limiter *handle)
         return rc;
     }
     waitlist_enter(&limiter->list.waiters, &waiter, WAIT_CANCELLABLE);
+    wait_is_for(&waiter, "a place in a limiter");
     lock_release(&limiter->list.lock);
 
     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */

@@ -67,6 +67,7 @@ int weft_wait_group_wait(weft_wait_group *handle)
         return 0;
     }
     waitlist_enter(&group->list.waiters, &waiter, WAIT_CANCELLABLE);
+    wait_is_for(&waiter, "a wait group");
     waiter.count = group->list.round;
     lock_release(&group->list.lock);
 

@@ -122,7 +122,7 @@ WEFT_API WEFT_MUST_CHECK int weft_call(weft_fn fn, void *arg);
  * released weft_run does not take silence for a standstill, and a virtual clock waits for the grace
  * before it jumps. Holds are counted, for the whole process, also before the runtime is started.
  *
- * From:    everywhere, signal handlers included.
+ * From:    tasks, jobs, plain threads and signal handlers.
  * Since:   0.1
  */
 WEFT_API void weft_waker_hold(void);
@@ -131,7 +131,7 @@ WEFT_API void weft_waker_hold(void);
  * Takes one weft_waker_hold back.
  *
  * Returns: 0; -EPERM if nobody holds.
- * From:    everywhere, signal handlers included.
+ * From:    tasks, jobs, plain threads and signal handlers.
  * Since:   0.1
  */
 WEFT_API int weft_waker_release(void);
