@@ -424,6 +424,7 @@ static void s25_await_and_close_wait_for_a_child_that_refuses_to_end(void)
         weft_future waiter = weft_spawn_at(WEFT_SITE(waiter), waiters[i], &seen);
 
         EXPECT(check_latch_wait(&seen.here), 0);
+        until_asleep(waiter); /* else all may be over when it comes to its close */
         EXPECT(weft_cancel(waiter), 0);
         linger();
         linger();

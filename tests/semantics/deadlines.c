@@ -165,14 +165,24 @@ struct moved {
     weft_scope scope;
     weft_time deadline;
     weft_future waiter;
+    uint32_t keeper; /* the worker that keeps the timer, as core/scope_cancel.c says */
     int rc;
 };
+
+/* Goes to another worker, if one takes it, and lets the timer's own fall asleep. */
+static void get_away_from(uint32_t keeper)
+{
+    for (int i = 0; i < 200 && weft__worker()->index == keeper; i++)
+        (void)!weft_yield();
+    linger();
+}
 
 static int moves_the_deadline(void *arg)
 {
     struct moved *moved = arg;
 
     until_asleep(moved->waiter);
+    get_away_from(moved->keeper);
     moved->rc = weft_scope_deadline(&moved->scope, moved->deadline);
     return 0;
 }
@@ -181,7 +191,7 @@ static int moves_the_deadline(void *arg)
  * move came before the old deadline. */
 static int when_moved(weft_time first, weft_time new, weft_time rest, bool *ret_in_time)
 {
-    struct moved moved = {.deadline = new, .waiter = weft_self()};
+    struct moved moved = {.deadline = new, .waiter = weft_self(), .keeper = weft__worker()->index};
 
     open_until(&moved.scope, first);
     (void)weft_scope_spawn(&moved.scope, moves_the_deadline, &moved);
