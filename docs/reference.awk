@@ -1,13 +1,15 @@
 # reference.awk - makes docs/reference.md from weft.h and the public headers, in the order given.
 #
-# A page per header: its head comment, then every /** comment with what stands below it. Then the table
-# of contexts, made from the lines "From:" and "Waits:", and the index of errors, made from "Returns:".
+# A page per header: its head comment, then every /** comment with what stands below it. Then the
+# table of contexts, made from the lines "From:" and "Waits:", and the index of errors, made from
+# "Returns:".
 #
 # What a "From:" says, for the table:
 #   no such line                          from everywhere but a signal handler
 #   a task, tasks, jobs, plain threads    from those that are named; signal handlers if they are
 #   anywhere, everywhere                  tasks, jobs and plain threads
-#   (-EPERM elsewhere)                    what the others get; also (false elsewhere), (... outside a task)
+#   (-EPERM elsewhere)                    what the others get; also (false elsewhere) and
+#                                         (-EPERM outside a task)
 #   (-EPERM in a task or job)             what those get
 #   as weft_x                             what stands there
 
@@ -204,7 +206,13 @@ in_doc {
     next
 }
 
-declaration != "" { declaration = declaration "\n" $0; depth += braces($0); if (is_over($0)) flush_declaration(); next }
+declaration != "" {
+    declaration = declaration "\n" $0
+    depth += braces($0)
+    if (is_over($0))
+        flush_declaration()
+    next
+}
 
 has_doc && /^#[ \t]*define/ {
     if (!/define[ \t]+(WEFT|weft)__/)
@@ -289,7 +297,8 @@ function in_task_or_job(where) {
     return ""
 }
 
-# People call the macro, where there is one: weft_spawn for weft_spawn_at, weft_gather for weft_gather_n.
+# People call the macro, where there is one: weft_spawn for weft_spawn_at, weft_gather for
+# weft_gather_n.
 function known_as(name,    macro) {
     macro = name
     sub(/_(at|n)$/, "", macro)
@@ -301,7 +310,8 @@ function cancellation(wait) {
            wait ~ /cancellation point/ ? "yes" : "no"
 }
 
-function print_row(name,    where, wait, named, other, refused, does, blocks, task, job, thread, signal) {
+function print_row(name,    where, wait, named, other, refused, does, blocks, task, job, thread,
+                   signal) {
     where = resolve(from[name], "from")
     wait = resolve(waits[name], "waits")
     does = wait ~ /^(yes|as)/ ? "waits" : wait ~ /^only/ ? "may wait" : "yes"
@@ -322,7 +332,8 @@ function print_row(name,    where, wait, named, other, refused, does, blocks, ta
         signal = named ~ /signal/ ? "yes" : "no"
     }
     sub(/\.$/, "", wait)
-    print "| " known_as(name) " | " task " | " job " | " thread " | " signal " | " cancellation(wait) " |"
+    print "| " known_as(name) " | " task " | " job " | " thread " | " signal " | " \
+          cancellation(wait) " |"
 }
 
 # Enters a call under each error that its docstring names, or the one that it refers to.
@@ -369,7 +380,8 @@ END {
     print "| error | calls |"
     print "|---|---|"
     for (i = 1; i <= ncalls; i++)
-        note_errors(calls[i], returns[calls[i]] " " resolve(returns[calls[i]], "returns") " " resolve(from[calls[i]], "from"))
+        note_errors(calls[i], returns[calls[i]] " " resolve(returns[calls[i]], "returns") " " \
+                              resolve(from[calls[i]], "from"))
     sort_errors()
     for (i = 1; i <= nerrors; i++)
         print "| `-" errors[i] "` |" answers[errors[i]] " |"

@@ -78,7 +78,7 @@ static void a_stop_in_between_ends_the_iteration_of_a_thread(void **state)
     }
 }
 
-#define CROWD 10000
+#define CROWD 100000
 
 /* Ends the first one as soon as the iteration knows it. */
 static void *ends_the_first(void *arg)
