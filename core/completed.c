@@ -89,7 +89,7 @@ static const struct edge_call end_call = {"weft_completed_end", EDGE_FUTURES, fa
  * held, but not while it waits. */
 static int wait_locked(struct completed *all, const struct edge_call *call, enum wait_kind kind)
 {
-    const struct edge edge = {.call = call, .futures = all->futures, .count = all->count};
+    struct edge edge = {.call = call, .futures = all->futures, .count = all->count};
     bool needs_all = all->until_all || all->left == 1; /* else another one may help */
     struct waiter waiter;
 

@@ -21,6 +21,7 @@ struct circle {
     uint32_t length;
     uint32_t answers;                 /* the first step whose call can answer; NOWHERE: none */
     const char *victim, *victim_call; /* its task and call; NULL: none */
+    bool is_news;                     /* false: two closed it at once, and the other has told it */
     struct {
         const char *site;
         const struct edge_call *call;
@@ -93,6 +94,13 @@ static bool is_member(struct future *task, const struct edge *edge)
 
 /* --- the walk -------------------------------------------------------------------------------- */
 
+/* Lets the others go on between two looks of a walk, in tests. */
+static void be_slow(void)
+{
+    for (int i = 0; i < TUNE_WALK_PAUSE; i++)
+        spin_pause();
+}
+
 /* Whether the task waits, and has laid an edge; and in which wait. */
 static bool has_edge(struct future *task, uint32_t *ret_seq)
 {
@@ -101,12 +109,11 @@ static bool has_edge(struct future *task, uint32_t *ret_seq)
 }
 
 /* The edge of a task that is still in that wait, pinned; NULL if it is over. Under the lock. */
-static const struct edge *pin(struct future *task, uint32_t seq)
+static struct edge *pin(struct future *task, uint32_t seq)
 {
     uint32_t now;
 
-    for (int i = 0; i < TUNE_WALK_PAUSE; i++)
-        spin_pause();
+    be_slow();
     store_seq(&task->pinned, 1); /* E1: before the look at the word */
     if (has_edge(task, &now) && now == seq)
         return load_relaxed(&task->waits_for); /* relaxed: as in has_edge */
@@ -139,6 +146,7 @@ static void remember(struct walk *walk, struct future *task)
 
     if (task->walk_place < edges->count && edges->steps[task->walk_place].task == task)
         return;
+    be_slow();
     if (edges->count == TUNE_WALK_STEPS || !has_edge(task, &seq))
         return;
     task->walk_place = edges->count;
@@ -209,8 +217,10 @@ static bool still_leads(struct runtime *runtime, const struct edge *edge, struct
 }
 
 static void put_down(struct circle *circle, uint32_t place, uint32_t at, struct future *task,
-                     const struct edge *edge)
+                     struct edge *edge)
 {
+    circle->is_news |= !edge->told;
+    edge->told = true;
     if (edge->call->answers && circle->answers == NOWHERE) {
         circle->answers = at;
         circle->victim = future_site(task);
@@ -223,7 +233,8 @@ static void put_down(struct circle *circle, uint32_t place, uint32_t at, struct 
     circle->named[place].object = edge->call->kind == EDGE_MUTEX ? edge->mutex : edge->scope;
 }
 
-/* The second reading (I2). Returns whether the circle is real. Under the lock. */
+/* The second reading (I2). Returns whether the circle is real, and has not been told before: where no
+ * call can answer it stays. Under the lock. */
 static bool read_again(struct runtime *runtime, uint32_t last, struct circle *ret_circle)
 {
     struct edges *edges = &runtime->edges;
@@ -232,7 +243,7 @@ static bool read_again(struct runtime *runtime, uint32_t last, struct circle *re
     *ret_circle = (struct circle){.length = chain(edges, last), .answers = NOWHERE};
     for (uint32_t place = 0; place < ret_circle->length; place++) {
         struct step *step = &edges->steps[at];
-        const struct edge *edge = pin(step->task, step->seq);
+        struct edge *edge = pin(step->task, step->seq);
         bool leads = edge && still_leads(runtime, edge, edges->steps[step->next].task);
 
         if (leads)
@@ -243,7 +254,7 @@ static bool read_again(struct runtime *runtime, uint32_t last, struct circle *re
             return false;
         at = step->next;
     }
-    return true;
+    return ret_circle->is_news;
 }
 
 /* --- telling it ------------------------------------------------------------------------------ */
@@ -336,6 +347,7 @@ static bool choose(struct edges *edges, const struct circle *circle)
     edges->victim = step->task; /* before the wake: it asks for the sentence */
     edges->victim_seq = step->seq;
     keep_sentence(edges, circle);
+    be_slow();
     return weft__wake_sleeper(&step->task->sleeper, step->seq, WAKE_DEADLOCK);
 }
 

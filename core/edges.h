@@ -64,9 +64,10 @@ struct edge_call {
     bool answers; /* it can return -EDEADLK */
 };
 
-/* What one wait is for; on the stack of who waits. Does not change while it is laid. */
+/* What one wait is for; on the stack of who waits. Does not change while it is laid, but for told. */
 struct edge {
     const struct edge_call *call;
+    bool told; /* was part of a circle that was reported; of walkers, under their lock */
     union {
         struct {
             _Atomic uint64_t *owner; /* who the mutex belongs to */
@@ -100,7 +101,7 @@ struct edges {
 };
 
 /* Before the wait of the running task is announced. NULL, a plain thread: does nothing. */
-static inline void edge_lay(struct task *task, const struct edge *edge)
+static inline void edge_lay(struct task *task, struct edge *edge)
 {
     if (task) /* relaxed: published by the word of the wait, E2; a task begins with its future */
         store_relaxed(&((struct future *)(void *)task)->waits_for, edge);

@@ -257,7 +257,7 @@ void weft__future_unwatch(struct future *future, struct waiter *waiter)
 static int watch(struct future *future, weft_future handle, struct waiter *waiter)
 {
     static const struct edge_call call = {"weft_wait", EDGE_FUTURES, true};
-    const struct edge edge = {.call = &call, .futures = &handle, .count = 1};
+    struct edge edge = {.call = &call, .futures = &handle, .count = 1};
     int status;
 
     lock_acquire(&future->lock);

@@ -72,11 +72,11 @@ struct future {
     /* A task's; here, since a cancel that comes late reads them whatever lives in the slot by then. */
     _Atomic uint32_t shields; /* (w+) open shields of its own: weft_cancel does not reach in */
     _Atomic uint64_t op_key;  /* (w+) the operation it waits for; 0: none */
-    _Atomic(struct loop *) op_loop; /* (w+) where that operation is in flight */
-    struct sleeper sleeper;         /* its word only grows */
-    _Atomic(const struct edge *) waits_for; /* (w+) what the wait is for; see edges.h */
-    _Atomic uint32_t pinned;                /* (a) 1: a walker reads *waits_for */
-    uint32_t walk_place;                    /* of walkers, under their lock */
+    _Atomic(struct loop *) op_loop;   /* (w+) where that operation is in flight */
+    struct sleeper sleeper;           /* its word only grows */
+    _Atomic(struct edge *) waits_for; /* (w+) what the wait is for; see edges.h */
+    _Atomic uint32_t pinned;          /* (a) 1: a walker reads *waits_for */
+    uint32_t walk_place;              /* of walkers, under their lock */
 };
 
 /* The size of a slot: task, job and promise all fit (asserted where they are defined). The sanitizers

@@ -174,7 +174,7 @@ static int wait_locked(struct scope *scope, struct task *task)
     /* Where it is cancelled already, the answer that its failure is would not help. */
     static const struct edge_call calls[] = {{"weft_scope_close", EDGE_SCOPE, true},
                                              {"weft_scope_close", EDGE_SCOPE, false}};
-    const struct edge edge = {.call = &calls[cancelled == SCOPE_HARD], .scope = scope};
+    struct edge edge = {.call = &calls[cancelled == SCOPE_HARD], .scope = scope};
     struct waiter waiter;
 
     edge_lay(task, &edge);

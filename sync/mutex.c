@@ -139,7 +139,7 @@ static int wait_for_turn(struct mutex *mutex, struct task *task, uint64_t me, en
     static const struct edge_call calls[] = {{"weft_lock", EDGE_MUTEX, false},
                                              {"weft_lock_cancellable", EDGE_MUTEX, true}};
     bool is_told = kind == WAIT_CANCELLABLE;
-    const struct edge edge = {.call = &calls[is_told], .owner = &mutex->owner, .mutex = mutex};
+    struct edge edge = {.call = &calls[is_told], .owner = &mutex->owner, .mutex = mutex};
     struct waiter waiter;
     uint64_t was;
 
