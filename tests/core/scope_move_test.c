@@ -1,8 +1,9 @@
 /*
  * scope_move_test - deadlines that are moved while the scope is open, from any worker.
  */
-#include <stdlib.h>
+#include <string.h>
 
+#include "core/sys.h"
 #include "tasks.h"
 
 struct seen {
@@ -221,6 +222,59 @@ static void a_shields_own_deadline_acts_and_can_be_moved(void **state)
     assert_int_equal(seen.fourth, -ECANCELED);
 }
 
+/* --- no memory ------------------------------------------------------------------------------- */
+
+#define TIMERS_MOST 100
+
+static int no_alloc(const char *call) { return strcmp(call, "alloc") == 0 ? -ENOMEM : 0; }
+
+/* Fills the heap of timers until it would have to grow. Returns how many scopes are open. */
+static int fills_the_timers(weft_scope *scopes)
+{
+    int count = 0;
+
+    weft__sys_fault = no_alloc;
+    while (count < TIMERS_MOST &&
+           opens_with_deadline(&scopes[count], weft_now() + weft_s(1000)) == 0)
+        count++;
+    return count;
+}
+
+static int moves_without_memory(void *arg)
+{
+    struct seen *seen = arg;
+    static weft_scope scopes[TIMERS_MOST];
+
+    seen->rc = weft_scope_open(&seen->scope);
+    seen->rc += opens_with_deadline(&seen->other, weft_now() + weft_s(1000));
+    int count = fills_the_timers(scopes);
+    seen->second = weft_scope_deadline(&seen->scope, weft_now() + weft_us(1));
+    seen->third = weft_scope_cancel_soft(&seen->scope, weft_us(1));
+    seen->flag = weft_scope_cancelled(&seen->scope) || weft_cancelled();
+    seen->fourth = weft_scope_deadline(&seen->other, weft_now() + weft_s(2000)); /* needs none */
+    weft__sys_fault = NULL;
+    seen->rc += count < TIMERS_MOST ? 0 : -EPROTO;
+    while (count-- > 0)
+        seen->rc += weft_scope_close(&scopes[count], 0);
+    seen->rc += weft_scope_close(&seen->other, 0) + weft_scope_close(&seen->scope, 0);
+    return weft_yield();
+}
+
+static void without_memory_a_first_timer_is_refused_and_a_move_succeeds(void **state)
+{
+    struct seen seen = {0};
+
+    (void)state;
+    int rc = check_run(1, moves_without_memory, &seen);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(seen.rc, 0);
+    assert_int_equal(seen.second, -ENOMEM);
+    assert_int_equal(seen.third, -ENOMEM);
+    assert_false(seen.flag); /* nothing happened */
+    assert_int_equal(seen.fourth, 0);
+}
+
 /* --- many at once ---------------------------------------------------------------------------- */
 
 #define MOVERS 8
@@ -331,6 +385,7 @@ int main(void)
         cmocka_unit_test(a_deadline_moved_into_the_past_acts_at_once_and_stays),
         cmocka_unit_test(the_deadline_of_a_cancelled_or_closed_scope_cannot_be_moved),
         cmocka_unit_test(a_shields_own_deadline_acts_and_can_be_moved),
+        cmocka_unit_test(without_memory_a_first_timer_is_refused_and_a_move_succeeds),
         cmocka_unit_test(many_tasks_move_one_deadline_and_the_last_counts),
         cmocka_unit_test(a_deadline_that_fires_while_it_is_moved_acts_once),
     };

@@ -677,6 +677,12 @@ static int shields_in_a_soft_block(void *arg)
 
 static int runs_the_shield_softly(void *arg) { return weft_soft(shields_in_a_soft_block, arg); }
 
+static int sleeps_a_little(void *arg)
+{
+    (void)arg;
+    return weft_sleep(weft_us(50));
+}
+
 static int outlives_the_grace(void *arg)
 {
     struct seen *seen = arg;
@@ -687,7 +693,7 @@ static int outlives_the_grace(void *arg)
     seen->rc += until_started(seen, 2);
     seen->rc += weft_scope_cancel_soft(&seen->scope, weft_us(100));
     while (seen->second == 0) /* until the other block has ended: the grace is over */
-        (void)!weft_yield();
+        (void)!weft_shield(WEFT_FOREVER, sleeps_a_little, NULL);
     weft_event_set(&seen->open);
     return weft_scope_close(&seen->scope, 0);
 }
