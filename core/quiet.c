@@ -112,6 +112,7 @@ static void glance_at_threads(struct runtime *runtime, struct glance *glance)
         glance->threads += thread->depth > 0;
     }
     glance->moves += quiet->thread_moves;
+    glance->threads += quiet->runner == NULL; /* else it is listed, or inside the gate and awake */
     lock_release(&quiet->threads_lock);
     glance->is_gate_passed = inside == waiting_inside;
     if (!weft__pools_are_asleep(runtime->pools, waiting_jobs, &glance->moves, &glance->threads))
@@ -229,14 +230,15 @@ static int64_t jump(struct runtime *runtime, struct worker *self, const struct g
 static bool has_outsiders(struct runtime *runtime, const struct glance *before)
 {
     int bystanders = runtime->options.bystanders;
-    int known = before->threads + bystanders + !runtime->quiet.runner; /* it is listed, or asks */
+    int known = before->threads + bystanders;
 
-    if (weft__runtime_is_held())
-        return true;
-    if (bystanders < 0)
-        return false;
-    int threads = weft__sys_threads(known);
-    return threads < 0 || threads > known;
+    if (bystanders >= 0 && !weft__runtime_is_held()) {
+        int threads = weft__sys_threads(known);
+
+        if (threads < 0 || threads > known)
+            return true;
+    }
+    return weft__runtime_is_held(); /* last: a thread may have left one behind when it ended */
 }
 
 /* Everything sleeps, and no timer is set. Returns whether it is for ever; if not, *ret_again is when

@@ -13,7 +13,8 @@
 #include "tasks.h"
 
 struct seen {
-    int rc, second;
+    _Atomic int rc; /* all who write it write the same */
+    int second;
     _Atomic int count, reports, go;
     weft_event event;
     weft_event never;
@@ -533,9 +534,10 @@ static int leaves_it_to_bytes(void *arg)
     if (pipe(seen->fds) != 0)
         return -EPROTO;
     (void)weft_detach(weft_spawn(reads_a_byte, seen));
-    (void)weft_detach(weft_offload(weft_cpu(), writes_a_byte, seen));
+    weft_future job = weft_offload(weft_cpu(), writes_a_byte, seen);
     int rc = weft_event_wait(&seen->event); /* suspends: worker, errno stale */
-    return rc < 0 ? rc : close(seen->fds[0]) + close(seen->fds[1]);
+    int wrote = weft_await(job);            /* suspends: as above */
+    return rc < 0 ? rc : wrote < 0 ? wrote : close(seen->fds[0]) + close(seen->fds[1]);
 }
 
 static int calls_blocking(void *arg) { return weft_blocking(computes_a_little, arg); }
