@@ -36,7 +36,7 @@ typedef struct weft_scope {
 /** One failure inside a scope: what, and whose. */
 typedef struct weft_failure {
     int status;       /* below 0 */
-    const char *site; /* of the task, as its spawn gave it */
+    const char *site; /* of the task, as its spawn gave it: it must outlive the list, too */
 } weft_failure;
 
 /** Options of weft_scope_open_with; zero means default. */
@@ -209,8 +209,9 @@ WEFT_API int weft_scope_cancel(weft_scope *scope);
  *
  * What stands in a soft block is the block, the scopes opened inside it, and the tasks of those
  * scopes; a task spawned from there into a scope further out stands where that scope stands. A
- * grace of 0 or less is over at once, WEFT_FOREVER never. Calling it again moves the end of the
- * grace. A cancel, a failure or a deadline meanwhile ends both phases.
+ * task of plain weft_spawn is reached through who awaits it, and is then cancelled at once: await it
+ * in the block. A grace of 0 or less is over at once, WEFT_FOREVER never. Calling it again moves the
+ * end of the grace. A cancel, a failure or a deadline meanwhile ends both phases.
  * Returns: 0, also when it was cancelled before; -ENOMEM (no timer for the grace: nothing happened).
  * From:    any task while the scope is open (-EPERM elsewhere).
  * Since:   0.1
