@@ -71,6 +71,23 @@ static void a_full_channel_takes_no_more_and_an_empty_one_has_none(void **state)
     weft_channel_destroy(&channel);
 }
 
+static void a_bounded_channel_is_filled_again_wherever_its_first_item_is(void **state)
+{
+    weft_channel channel;
+
+    (void)state;
+    assert_int_equal(weft_channel_init(&channel, sizeof(int), 4), 0);
+    for (int gone = 0; gone < 9; gone++) {
+        for (int i = 1; i <= 4; i++)
+            assert_int_equal(weft_try_send(&channel, &i), 0);
+        assert_int_equal(weft_try_send(&channel, &(int){5}), -EAGAIN);
+        assert_int_equal(drain(&channel), 1234);
+        assert_int_equal(weft_try_send(&channel, &gone), 0); /* the next round begins elsewhere */
+        assert_int_equal(drain(&channel), gone);
+    }
+    weft_channel_destroy(&channel);
+}
+
 static void nobody_sends_into_a_rendezvous_where_nobody_waits(void **state)
 {
     weft_channel channel = WEFT_CHANNEL_INIT_RENDEZVOUS(int);
@@ -328,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_come_out_in_the_order_they_went_in),
         cmocka_unit_test(a_full_channel_takes_no_more_and_an_empty_one_has_none),
+        cmocka_unit_test(a_bounded_channel_is_filled_again_wherever_its_first_item_is),
         cmocka_unit_test(nobody_sends_into_a_rendezvous_where_nobody_waits),
         cmocka_unit_test(items_of_no_bytes_are_counted),
         cmocka_unit_test(an_unbounded_channel_grows_and_shrinks_and_keeps_the_order),

@@ -263,10 +263,14 @@ static void a_select_that_another_arm_has_won_takes_nothing(void **state)
 {
     weft_channel channel = WEFT_CHANNEL_INIT_UNBOUNDED(int);
     weft_channel meeting = WEFT_CHANNEL_INIT_RENDEZVOUS(int);
-    struct hand_made late, other;
+    struct hand_made late, other, taker;
+    int room[1];
+    weft_channel free = WEFT_CHANNEL_INIT(room), elsewhere = WEFT_CHANNEL_INIT_RENDEZVOUS(int);
 
     (void)state;
     assert_int_equal(weft_send(&channel, &(int){5}), 0);
+    begin_by_hand(&taker, 0);
+    assert_int_equal(weft__channel_meet_sender(&elsewhere, &taker.arm, &taker.wait), MEET_WAITS);
     begin_by_hand(&late, 77);
     begin_by_hand(&other, 6);
     assert_int_equal(weft__channel_meet_receiver(&meeting, &other.arm, &other.wait), MEET_WAITS);
@@ -278,6 +282,13 @@ static void a_select_that_another_arm_has_won_takes_nothing(void **state)
     assert_int_equal(late.item, 77);
     assert_int_equal(weft_channel_count(&channel), 1);
     assert_true(weft__wake(&other.arm, 0)); /* it was left alone */
+
+    assert_int_equal(weft__channel_meet_receiver(&free, &late.arm, &late.wait), MEET_LOST);
+    assert_int_equal(weft__channel_meet_receiver(&elsewhere, &late.arm, &late.wait), MEET_LOST);
+
+    assert_int_equal(weft_channel_count(&free), 0);
+    assert_int_equal(taker.item, 0);
+    assert_true(weft__wake(&taker.arm, 0));
     weft_channel_destroy(&channel);
 }
 
@@ -304,6 +315,23 @@ static void what_was_handed_over_between_two_looks_stays_so(void **state)
     assert_int_equal(got, 6);
     assert_null(channel.weft__senders[0]);
     assert_null(channel.weft__receivers[0]);
+}
+
+static void a_channel_that_was_closed_before_the_second_look_ends_the_wait(void **state)
+{
+    weft_channel channel = WEFT_CHANNEL_INIT_RENDEZVOUS(int);
+    struct hand_made receiver, sender;
+
+    (void)state;
+    weft_channel_close(&channel);
+    begin_by_hand(&receiver, 0);
+    begin_by_hand(&sender, 6);
+
+    assert_int_equal(weft__channel_meet_sender(&channel, &receiver.arm, &receiver.wait), MEET_DONE);
+    assert_int_equal(weft__channel_meet_receiver(&channel, &sender.arm, &sender.wait), MEET_DONE);
+
+    assert_int_equal(receiver.arm.count, 0);
+    assert_int_equal(sender.arm.count, 0);
 }
 
 static void whom_a_select_passed_over_while_it_tried_is_found_again(void **state)
@@ -397,6 +425,7 @@ int main(void)
         cmocka_unit_test(two_that_miss_each_other_meet_the_other_way_round_too),
         cmocka_unit_test(a_select_that_another_arm_has_won_takes_nothing),
         cmocka_unit_test(what_was_handed_over_between_two_looks_stays_so),
+        cmocka_unit_test(a_channel_that_was_closed_before_the_second_look_ends_the_wait),
         cmocka_unit_test(whom_a_select_passed_over_while_it_tried_is_found_again),
         cmocka_unit_test(a_pulse_that_came_while_a_select_tried_something_is_not_lost),
         cmocka_unit_test(an_end_that_came_while_a_select_tried_something_is_not_lost),
