@@ -97,7 +97,9 @@ int weft__wait_check(void)
     return -ECANCELED;
 }
 
-void weft__wait_prepare(struct waiter *waiter)
+/* A new wait with a new seq, of which nobody knows yet: the word is still that of the one before,
+ * which nobody can wake. */
+static void fill(struct waiter *waiter)
 {
     struct task *task = weft__current_task();
 
@@ -116,6 +118,11 @@ void weft__wait_prepare(struct waiter *waiter)
     waiter->linked = false;
     waiter->arm = 0;
     waiter->seq = seq_in(load_seq(&waiter->sleeper->word)) + 1;
+}
+
+void weft__wait_prepare(struct waiter *waiter)
+{
+    fill(waiter);
     store_seq(&waiter->sleeper->word, word_of(waiter->seq, WAIT_IDLE));
 }
 
@@ -139,13 +146,13 @@ void weft__wait_again(struct waiter *waiter)
 
 void weft__wait_begin(struct waiter *waiter)
 {
-    weft__wait_prepare(waiter);
+    fill(waiter);
     weft__wait_again(waiter);
 }
 
 void weft__wait_begin_cancellable(struct waiter *waiter)
 {
-    weft__wait_prepare(waiter);
+    fill(waiter);
     waiter->linked = true;
     store_seq(&waiter->sleeper->word, word_of(waiter->seq, FLAG_CANCEL | WAIT_ANNOUNCED));
 }
@@ -251,7 +258,8 @@ int weft__wait_commit(struct waiter *waiter, enum wait_kind kind)
     if (is_probed)
         weft__probe_woken(); /* suspended, perhaps: worker, errno stale */
     word = load_seq(&task->future.sleeper.word);
-    store_seq(&task->future.sleeper.word, word_of(waiter->seq, WAIT_IDLE));
+    /* relaxed: nobody changes a woken word, and none that reads it tells the two states apart */
+    store_relaxed(&task->future.sleeper.word, word_of(waiter->seq, WAIT_IDLE));
     return reason_in(word) == REASON_CANCEL ? -ECANCELED : (int)reason_in(word);
 }
 

@@ -10,17 +10,18 @@
 
 #include <pthread.h>
 
-#include <weft/task.h>
+#include "core/task.h"
 
 #define CALLER_THREAD (UINT64_C(1) << 63)
 
 /* Never 0: that is nobody. */
 static inline uint64_t caller_identity(void)
 {
-    weft_future self = weft_self();
+    struct task *task = weft__current_task();
 
-    if (self.slot != 0)
-        return (uint64_t)self.slot << 32 | self.generation;
+    if (task) /* relaxed: its own generation, which stays while it runs */
+        return (uint64_t)task->future.slot << 32 |
+               future_generation(load_relaxed(&task->future.state));
     return (uint64_t)pthread_self() | CALLER_THREAD;
 }
 

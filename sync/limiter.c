@@ -24,6 +24,7 @@
 
 #include <weft/meet.h>
 
+#include "core/probe.h"
 #include "core/sys.h"
 #include "sync/caller.h"
 #include "sync/waitlist.h"
@@ -113,6 +114,7 @@ static int enter_now(struct limiter *limiter, uint64_t me)
         return -EAGAIN;
     limiter->inside++;
     write_down(limiter, me);
+    probe_took(limiter, "place", 1);
     return 0;
 }
 
@@ -122,8 +124,10 @@ static void end_wait(struct limiter *limiter, struct waiter *waiter, uint64_t me
     lock_acquire(&limiter->list.lock);
     if (waiter->linked)
         list_remove(&limiter->list.waiters, &waiter->link);
-    if (is_granted)
+    if (is_granted) {
         write_down(limiter, me);
+        probe_took(limiter, "place", 1);
+    }
     let_in(limiter); /* I3 */
     lock_release(&limiter->list.lock);
 }
@@ -177,6 +181,7 @@ int weft_limiter_leave(weft_limiter *handle)
     if (is_inside) {
         strike_out(limiter->places, limiter->places_mask, at);
         limiter->inside--;
+        probe_gave(limiter, "place", 1);
         let_in(limiter);
     }
     lock_release(&limiter->list.lock);

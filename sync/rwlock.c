@@ -22,6 +22,7 @@
  *                 woken has still to pass the lock, and will let it in
  *             I4  `writer` is the holder's while it holds the lock, and 0 from its unlocking on: a
  *                 caller finds itself there only if it put itself there
+ * Edge        E1  exit_past_list, leave: state release -> try_enter, go_out: compare-and-swap
  */
 #include <errno.h>
 
@@ -142,7 +143,7 @@ static void leave(struct rwlock *lock, struct waiter *waiter)
     if (state & RW_WAITED) {
         uint32_t holders = let_in(lock, state & ~RW_WAITED, &woken);
 
-        store_seq(&lock->state, marked(lock, holders));
+        store_release(&lock->state, marked(lock, holders)); /* E1 */
     }
     lock_release(&lock->list.lock);
 }
@@ -192,10 +193,10 @@ static int exit_past_list(struct rwlock *lock, uint32_t want)
     uint32_t holders = let_in(lock, (state & ~RW_WAITED) - share_of(want), &woken);
 
     if (list_is_empty(&lock->list.waiters) && woken == 0) {
-        store_seq(&lock->state, state & ~RW_WAITED);
+        store_release(&lock->state, state & ~RW_WAITED); /* E1 */
         return -EAGAIN;
     }
-    store_seq(&lock->state, marked(lock, holders));
+    store_release(&lock->state, marked(lock, holders)); /* E1 */
     return 0;
 }
 

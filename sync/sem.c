@@ -19,6 +19,7 @@
  *                 caller to the next, under the lock
  *             I4  the first in the list wants more than there is, or somebody who has been woken has
  *                 still to pass the lock, and will serve it
+ * Edge        E1  serve: permits release -> try_take, give_back: permits compare-and-swap
  */
 #include <errno.h>
 
@@ -93,10 +94,10 @@ static bool serve(struct sem *sem, uint32_t free, uint32_t n)
         }
     }
     if (list_is_empty(waiters) && woken == 0) {
-        store_seq(&sem->permits, free);
+        store_release(&sem->permits, free); /* E1 */
         return false;
     }
-    store_seq(&sem->permits, list_is_empty(waiters) ? left : left | SEM_WAITED);
+    store_release(&sem->permits, list_is_empty(waiters) ? left : left | SEM_WAITED); /* E1 */
     return true;
 }
 
