@@ -1,6 +1,6 @@
 /*
- * scope_stress_test - scopes under cancels and deadlines that come when they like: every member has
- * ended when close returns, and the status of close fits what happened.
+ * scope_stress_test - scopes under cancels, soft cancels and deadlines that come, and are moved, when
+ * they like: every member has ended when close returns, and the status of close fits what happened.
  */
 #include "stress.h"
 
@@ -32,6 +32,20 @@ static int one_scope(struct storm *storm, uint64_t *seed, int depth);
 
 static void spawn_member(struct count *count, weft_scope *scope, uint64_t *seed, int depth);
 
+static int start_member(struct count *count, weft_scope *scope, uint64_t *seed, int depth);
+
+static int works_softly(void *arg) { return weft_sleep(*(weft_time *)arg); }
+
+/* Moves the end of the scope about: near, so that it comes. */
+static int moves_the_end(struct member *member, uint64_t random)
+{
+    weft_time span = weft_us((int64_t)(random & 255));
+    int rc = random >> 8 & 1 ? weft_scope_deadline(member->scope, weft_now() + span)
+                             : weft_scope_cancel_soft(member->scope, span);
+
+    return rc == -EALREADY ? 0 : rc;
+}
+
 static int is_member(void *arg)
 {
     struct member *member = arg;
@@ -39,7 +53,9 @@ static int is_member(void *arg)
     uint64_t random = check_random(&member->seed);
     int rc = 0;
 
-    switch (random & 7) {
+    if (random >> 40 & 1)
+        (void)weft_ready(3); /* -ECANCELED: the starter has given up */
+    switch (random & 15) {
     case 0: rc = weft_yield(); break;
     case 1: rc = weft_sleep(weft_us((int64_t)(random >> 8 & 63))); break;
     case 2: rc = weft_sleep(WEFT_FOREVER); break;
@@ -52,6 +68,16 @@ static int is_member(void *arg)
     case 6:
         if (member->depth > 0)
             spawn_member(member->count, member->scope, &member->seed, member->depth - 1);
+        break;
+    case 7: rc = moves_the_end(member, random >> 8); break;
+    case 8:
+        rc = weft_soft(works_softly, &(weft_time){weft_us((int64_t)(random >> 8 & 127))});
+        break;
+    case 9: rc = weft_soft(works_softly, &(weft_time){WEFT_FOREVER}); break;
+    case 10:
+    case 11:
+        if (member->depth > 0)
+            rc = start_member(member->count, member->scope, &member->seed, member->depth - 1);
         break;
     default: break;
     }
@@ -67,6 +93,18 @@ static void spawn_member(struct count *count, weft_scope *scope, uint64_t *seed,
     atomic_fetch_add(&count->live, 1);
     atomic_fetch_add(&count->storm->spawned, 1);
     (void)weft_scope_spawn_val(scope, is_member, member);
+}
+
+static int start_member(struct count *count, weft_scope *scope, uint64_t *seed, int depth)
+{
+    const struct member member = {count, scope, check_random(seed), depth};
+
+    atomic_fetch_add(&count->live, 1);
+    atomic_fetch_add(&count->storm->spawned, 1);
+    int rc = weft_scope_start_val(scope, is_member, member); /* suspends: worker, errno stale */
+    if (rc > 0 && rc != 3)
+        atomic_fetch_add(&count->storm->wrong, 1);
+    return rc == -EPROTO ? 0 : rc;
 }
 
 static int body(weft_scope *scope, uint64_t random)
@@ -102,6 +140,7 @@ static int one_scope(struct storm *storm, uint64_t *seed, int depth)
     const weft_scope_options options = {
         .deadline = weft_now() + weft_us((int64_t)(random >> 8 & 511)),
         .shield = (random & 15) == 0,
+        .soft = (random >> 4 & 3) == 0,
     };
     struct count count = {.storm = storm};
     weft_scope scope;
