@@ -3,8 +3,6 @@ import asyncio
 
 import trio
 
-from oracle import outcome
-
 
 async def on_asyncio():
     async def body():

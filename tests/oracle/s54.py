@@ -1,4 +1,4 @@
-"""S54: of three who wait for a condition the first is cancelled beside a notify, in either order."""
+"""S54: of three who wait for a condition the first is cancelled beside a notify."""
 import asyncio
 
 import trio
