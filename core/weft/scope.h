@@ -76,7 +76,8 @@ WEFT_API WEFT_MUST_CHECK int weft_scope_open_with(weft_scope *scope,
  * negative one cancels the tasks first.
  *
  * If the caller is cancelled meanwhile, the tasks are cancelled, and the call still waits for them.
- * After a soft cancel it waits for what still goes on in soft blocks.
+ * After a soft cancel it waits for what still goes on in soft blocks. If a task waits for the caller,
+ * for a mutex that it holds, that is a failure of the body, -EDEADLK: the tasks are cancelled.
  * Returns: the earliest failure of body or tasks; -ETIMEDOUT if the scope's own deadline cut
  *          something short; -ECANCELED if a cancel did; else rc. -EINVAL if the scope is not the
  *          caller's innermost open one, -EPERM outside its task (then nothing happened).

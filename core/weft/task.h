@@ -92,7 +92,8 @@ WEFT_API WEFT_MUST_CHECK weft_future weft_spawn_val_at(const char *site, weft_fn
  * If the waiting task is cancelled meanwhile, what it waits for is cancelled too, and the call
  * still returns only when that has ended: it may hold pointers into the waiter's stack.
  * Returns: its status; -ESTALE if the future was consumed or detached before; -EDEADLK for oneself,
- *          or for what waits for the caller (nothing is consumed; weft_why() names the circle);
+ *          or for what waits for the caller (nothing is consumed, and it goes on: let go of what it
+ *          waits for, and await it again; weft_why() names the circle, see weft_lock_cancellable);
  *          -ECANCELED if the caller was cancelled (then it is consumed all the same, and has ended);
  *          the error of the spawn if that failed.
  * From:    tasks, jobs and plain threads (they block).

@@ -396,6 +396,61 @@ static void a_chain_that_ends_at_a_promise_is_no_circle(void **state)
     }
 }
 
+/* Has waited for mutex 1 of the first task, and holds mutex 0; waits for an event after that. */
+static int lock_two_and_wait(void *arg)
+{
+    struct round *round = arg;
+
+    weft_lock(&round->mutex[0]);
+    weft_lock(&round->mutex[1]);         /* waits */
+    (void)weft_unlock(&round->mutex[1]); /* it is ours */
+    int rc = check_latch_wait(&round->held);
+    (void)weft_unlock(&round->mutex[0]); /* it is ours */
+    return rc;
+}
+
+static int open_when_it_waits(void *arg)
+{
+    struct round *round = arg;
+
+    until_waits(round->task[0]);
+    check_arrive(&round->held);
+    return 0;
+}
+
+static int lock_what_is_held_over_an_event(void *arg)
+{
+    struct round *round = arg;
+
+    check_latch_init(&round->held, 1);
+    weft_lock(&round->mutex[1]);
+    round->task[0] = weft_self();
+    weft_future holder = weft_spawn(lock_two_and_wait, round);
+    until_waits(holder);
+    (void)weft_unlock(&round->mutex[1]); /* it is ours */
+    until_waiting(1, &round->held.open.weft__waiters);
+    weft_lock(&round->mutex[1]);
+    weft_future opener = weft_spawn(open_when_it_waits, round);
+    round->first = weft_lock_cancellable(&round->mutex[0]); /* once the event has come */
+    (void)weft_unlock(&round->mutex[0]);
+    (void)weft_unlock(&round->mutex[1]); /* both are ours */
+    return weft_gather(holder, opener);
+}
+
+static void a_wait_that_is_over_is_no_part_of_a_circle(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct round round = {0};
+
+        int rc = run_reported(n, lock_what_is_held_over_an_event, &round);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(round.first, 0);
+        assert_int_equal(round.reports, 0);
+    }
+}
+
 static int set_when_it_waits(void *arg)
 {
     struct round *round = arg;
@@ -546,6 +601,7 @@ int main(void)
         cmocka_unit_test(a_scope_whose_member_waits_for_who_closes_it_fails_and_still_ends_all),
         cmocka_unit_test(a_member_of_ten_thousand_that_closes_the_circle_is_told),
         cmocka_unit_test(a_chain_that_ends_at_a_promise_is_no_circle),
+        cmocka_unit_test(a_wait_that_is_over_is_no_part_of_a_circle),
         cmocka_unit_test(a_race_does_not_need_all_of_its_futures),
         cmocka_unit_test(what_weft_call_runs_is_told_that_the_caller_holds_it),
         cmocka_unit_test(where_no_call_can_answer_they_wait_for_ever_and_are_reported),
