@@ -22,7 +22,7 @@
  *                 woken has still to pass the lock, and will let it in
  *             I4  `writer` is the holder's while it holds the lock, and 0 from its unlocking on: a
  *                 caller finds itself there only if it put itself there
- * Edge        E1  exit_past_list, leave: state release -> try_enter, go_out: compare-and-swap
+ * Edge        E1  let_in: state release -> try_enter, go_out: state compare-and-swap
  */
 #include <errno.h>
 
@@ -102,14 +102,13 @@ static bool enter_or_announce(struct rwlock *lock, uint32_t want)
     return false;
 }
 
-/* Lets in beside `holders` those who have waited longest, as many as fit. Returns who is inside
- * then. Lock held, mark set. */
-static uint32_t let_in(struct rwlock *lock, uint32_t holders, unsigned *ret_woken)
+/* Lets in beside `holders` those who have waited longest, as many as fit. Lock held, mark set. */
+static void let_in(struct rwlock *lock, uint32_t holders)
 {
     struct list *waiters = &lock->list.waiters;
+    unsigned woken = 0;
 
-    *ret_woken = 0;
-    while (*ret_woken < WAITLIST_BATCH && !list_is_empty(waiters)) {
+    while (woken < WAITLIST_BATCH && !list_is_empty(waiters)) {
         struct waiter *first = container_of(waiters->first, struct waiter, link);
         uint32_t want = first->count;
 
@@ -118,33 +117,23 @@ static uint32_t let_in(struct rwlock *lock, uint32_t holders, unsigned *ret_woke
         (void)waitlist_pop(waiters); /* it is `first` */
         if (weft__wake(first, 0)) {
             holders += share_of(want);
-            ++*ret_woken;
+            woken++;
         }
     }
-    return holders;
-}
-
-static uint32_t marked(struct rwlock *lock, uint32_t holders)
-{
-    return list_is_empty(&lock->list.waiters) ? holders : holders | RW_WAITED;
+    store_release(&lock->state, list_is_empty(waiters) ? holders : holders | RW_WAITED); /* E1 */
 }
 
 /* Ends a wait: granted or cancelled, the next may fit now (I3). */
 static void leave(struct rwlock *lock, struct waiter *waiter)
 {
-    unsigned woken;
-
     lock_acquire(&lock->list.lock);
     if (waiter->linked)
         list_remove(&lock->list.waiters, &waiter->link);
 
     uint32_t state = load_relaxed(&lock->state); /* relaxed: under its lock */
 
-    if (state & RW_WAITED) {
-        uint32_t holders = let_in(lock, state & ~RW_WAITED, &woken);
-
-        store_release(&lock->state, marked(lock, holders)); /* E1 */
-    }
+    if (state & RW_WAITED)
+        let_in(lock, state & ~RW_WAITED);
     lock_release(&lock->list.lock);
 }
 
@@ -183,25 +172,19 @@ static bool has_share(uint32_t state, uint32_t want)
 static int exit_past_list(struct rwlock *lock, uint32_t want)
 {
     uint32_t state = load_relaxed(&lock->state); /* relaxed: under its lock if marked */
-    unsigned woken;
 
     if (!(state & RW_WAITED))
         return -EAGAIN;
     if (!has_share(state, want))
         return -EPERM;
 
-    uint32_t holders = let_in(lock, (state & ~RW_WAITED) - share_of(want), &woken);
-
-    if (list_is_empty(&lock->list.waiters) && woken == 0) {
-        store_release(&lock->state, state & ~RW_WAITED); /* E1 */
-        return -EAGAIN;
-    }
-    store_release(&lock->state, marked(lock, holders)); /* E1 */
+    let_in(lock, (state & ~RW_WAITED) - share_of(want));
     return 0;
 }
 
-/* To change the word is the last access: who comes next may free the lock at once. So if all who
- * waited have been cancelled, the lock of the list is let go first. */
+/* Who comes next may free the lock at once. So to change the word is the last access where nobody
+ * waits. And where somebody did, it may change under the lock of the list: that one, cancelled or not,
+ * has still to pass that, and nobody frees a lock for which somebody waits. */
 static int go_out(struct rwlock *lock, uint32_t want)
 {
     int rc = -EAGAIN;

@@ -73,12 +73,11 @@ static bool take_or_announce(struct sem *sem, uint32_t n)
     return false;
 }
 
-/* Hands `free` and n more permits to those who have waited longest, as many as fit. Returns false
- * if nobody took any and nobody waits: then the n are the caller's still. Lock held, mark set. */
-static bool serve(struct sem *sem, uint32_t free, uint32_t n)
+/* Hands `left` permits to those who have waited longest, as many as fit; what is left after that is
+ * free. Lock held, mark set. */
+static void serve(struct sem *sem, uint32_t left)
 {
     struct list *waiters = &sem->list.waiters;
-    uint32_t left = free + n;
     unsigned woken = 0;
 
     while (woken < WAITLIST_BATCH && !list_is_empty(waiters)) {
@@ -93,12 +92,7 @@ static bool serve(struct sem *sem, uint32_t free, uint32_t n)
             woken++;
         }
     }
-    if (list_is_empty(waiters) && woken == 0) {
-        store_release(&sem->permits, free); /* E1 */
-        return false;
-    }
     store_release(&sem->permits, list_is_empty(waiters) ? left : left | SEM_WAITED); /* E1 */
-    return true;
 }
 
 /* Ends a wait: granted or cancelled, the next may fit now (I4). */
@@ -111,7 +105,7 @@ static void leave(struct sem *sem, struct waiter *waiter)
     uint32_t permits = load_relaxed(&sem->permits); /* relaxed: under its lock */
 
     if (permits & SEM_WAITED)
-        (void)serve(sem, permits & ~SEM_WAITED, 0); /* nothing of the caller's is in it */
+        serve(sem, permits & ~SEM_WAITED);
     lock_release(&sem->list.lock);
 }
 
@@ -173,11 +167,13 @@ static int hand_over(struct sem *sem, uint32_t n)
         return -EAGAIN;
     if ((uint64_t)free + n > most(sem))
         return -EOVERFLOW;
-    return serve(sem, free, n) ? 0 : -EAGAIN;
+    serve(sem, free + n);
+    return 0;
 }
 
-/* To count the permits is the last access: who takes them may free the semaphore at once. So if
- * all who waited have been cancelled, the lock of the list is let go first. */
+/* Who takes the permits may free the semaphore at once. So to count them is the last access where
+ * nobody waits. And where somebody did, they may be counted under the lock: that one, cancelled or
+ * not, has still to pass the lock, and nobody frees a semaphore in which somebody is. */
 static int release_slow(struct sem *sem, uint32_t n)
 {
     int rc;

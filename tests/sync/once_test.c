@@ -399,6 +399,63 @@ static void whoever_comes_it_is_made_once_and_all_see_it(void **state)
     }
 }
 
+/* One does it, the other tries in vain until it finds it done, and frees it, while the one who has
+ * done it may still be at work on it. */
+#define FREED 1000
+
+static int succeed(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int do_not(void *arg)
+{
+    (void)arg;
+    return -EAGAIN;
+}
+
+static void *do_all(void *arg)
+{
+    for (weft_once **next = arg; *next; next++)
+        (void)!weft_once_run(*next, succeed, NULL); /* not cancelled, so it succeeds */
+    return NULL;
+}
+
+static int find_done_and_free(void *arg)
+{
+    for (weft_once **next = arg; *next; next++) {
+        int rc;
+
+        while ((rc = weft_once_run(*next, do_not, NULL)) == -EAGAIN) {
+        }
+        if (rc < 0)
+            return rc;
+        free(*next);
+    }
+    return 0;
+}
+
+static void who_finds_it_done_may_free_it(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        weft_once *onces[FREED + 1] = {NULL};
+        weft_once *freed[FREED + 1] = {NULL};
+        pthread_t thread;
+
+        for (int i = 0; i < FREED; i++) {
+            onces[i] = freed[i] = calloc(1, sizeof *onces[i]);
+            assert_non_null(onces[i]);
+        }
+        assert_int_equal(pthread_create(&thread, NULL, do_all, onces), 0);
+        int rc = check_run(n, find_done_and_free, freed);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+
+        assert_int_equal(rc, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +469,7 @@ int main(void)
         cmocka_unit_test(after_a_cancelled_run_the_first_who_is_not_cancelled_runs),
         cmocka_unit_test(a_cancelled_task_runs_nothing),
         cmocka_unit_test(a_turn_given_to_a_cancelled_one_goes_to_the_next),
+        cmocka_unit_test(who_finds_it_done_may_free_it),
         cmocka_unit_test(whoever_comes_it_is_made_once_and_all_see_it),
     };
     return CHECK_GROUP(tests);

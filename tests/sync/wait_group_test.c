@@ -179,6 +179,48 @@ static void who_has_waited_may_free_the_group(void **state)
         assert_int_equal(check_run(n, wait_and_free, NULL), 0);
 }
 
+/* The same a thousand times, one count each: often the wait comes just when the count is zero. */
+#define FREED 1000
+
+static void *count_all_down(void *arg)
+{
+    for (weft_wait_group **next = arg; *next; next++)
+        (void)weft_wait_group_done(*next); /* it was added before */
+    return NULL;
+}
+
+static int wait_for_each_and_free(void *arg)
+{
+    for (weft_wait_group **next = arg; *next; next++) {
+        int rc = weft_wait_group_wait(*next);
+        if (rc < 0)
+            return rc;
+        free(*next);
+    }
+    return 0;
+}
+
+static void who_comes_at_zero_may_free_it_too(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        weft_wait_group *groups[FREED + 1] = {NULL};
+        weft_wait_group *freed[FREED + 1] = {NULL};
+        pthread_t thread;
+
+        for (int i = 0; i < FREED; i++) {
+            groups[i] = freed[i] = calloc(1, sizeof *groups[i]);
+            assert_non_null(groups[i]);
+            assert_int_equal(weft_wait_group_add(groups[i], 1), 0);
+        }
+        assert_int_equal(pthread_create(&thread, NULL, count_all_down, groups), 0);
+        int rc = check_run(n, wait_for_each_and_free, freed);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+
+        assert_int_equal(rc, 0);
+    }
+}
+
 static void *wait_in_thread(void *group) { return weft_wait_group_wait(group) == 0 ? group : NULL; }
 
 static int work_for_thread(void *group)
@@ -214,6 +256,7 @@ int main(void)
         cmocka_unit_test(the_cancelled_end_with_that_and_the_others_go_on),
         cmocka_unit_test(a_cancelled_task_is_told_although_the_count_is_zero),
         cmocka_unit_test(who_has_waited_may_free_the_group),
+        cmocka_unit_test(who_comes_at_zero_may_free_it_too),
         cmocka_unit_test(a_plain_thread_waits_for_tasks),
     };
     return CHECK_GROUP(tests);
