@@ -28,8 +28,9 @@
  *             I3  all walks stand under one lock. Of the tasks that close a circle together the last
  *                 to announce its wait sees all edges; a wait that a walk has ended is over for the
  *                 walks after it. So exactly one call answers
- * Edges       E1  walker: pinned = 1, then word       edge_lift: word IDLE, then pinned
- *                 both sequentially consistent: one of the two sees the other
+ * Edges       E1  walker: pinned = 1, then word       edge_lift: word (WOKEN), then pinned
+ *                 a wake is a sequentially consistent step: a walker that still finds the wait on comes
+ *                 before it, and who was woken then finds the pin
  *             E2  lay, then announce, then walk       the same in another task
  *                 the words are sequentially consistent: one of the two walks sees the other's edge
  *

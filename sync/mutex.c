@@ -234,7 +234,9 @@ static bool hand_over(struct mutex *mutex, uint64_t me, uint64_t dead)
 
         if (weft__wake(waiter, tells ? TURN_OWNER_ENDED : TURN)) {
             next |= tells ? 0 : dead;
-            store_seq(&mutex->owner, list_is_empty(waiters) ? next : next | OWNER_WAITED);
+            /* release: pairs with the lock of the list, which the next owner takes before it returns; who
+             * else changes the word holds that lock, or does so by compare-and-swap */
+            store_release(&mutex->owner, list_is_empty(waiters) ? next : next | OWNER_WAITED);
             return true;
         }
     }
