@@ -248,7 +248,7 @@ static int moves_without_memory(void *arg)
     seen->rc = weft_scope_open(&seen->scope);
     seen->rc += opens_with_deadline(&seen->other, weft_now() + weft_s(1000));
     int count = fills_the_timers(scopes);
-    seen->second = weft_scope_deadline(&seen->scope, weft_now() + weft_us(1));
+    seen->second = weft_scope_deadline(&seen->scope, weft_now() + weft_s(1000));
     seen->third = weft_scope_cancel_soft(&seen->scope, weft_us(1));
     seen->flag = weft_scope_cancelled(&seen->scope) || weft_cancelled();
     seen->fourth = weft_scope_deadline(&seen->other, weft_now() + weft_s(2000)); /* needs none */
