@@ -32,6 +32,8 @@ struct wait {
     weft_event event;
     weft_future future;
     weft_promise promise;
+    pthread_t thread;
+    struct check_latch done; /* the thread is */
     enum news news;
     enum place place;
     weft_arm arms[5];
@@ -50,7 +52,10 @@ static int wait_for_news(void *arg)
 
 static void *wait_in_thread(void *arg)
 {
-    (void)wait_for_news(arg);
+    struct wait *wait = arg;
+
+    (void)wait_for_news(wait);
+    check_arrive(&wait->done);
     return NULL;
 }
 
@@ -89,7 +94,6 @@ static int bring_news(void *arg)
 {
     struct wait *wait = arg;
     weft_future waiting = {0, 0};
-    pthread_t thread;
 
     wait->future = weft_promise_new(&wait->promise);
     wait->arms[0] = weft_on_receive(&wait->in, &wait->got);
@@ -101,7 +105,7 @@ static int bring_news(void *arg)
         waiting = weft_spawn(wait_for_news, wait);
     else if (wait->place == IN_JOB)
         waiting = weft_offload(weft_cpu(), wait_for_news, wait);
-    else if (pthread_create(&thread, NULL, wait_in_thread, wait) != 0)
+    else if (pthread_create(&wait->thread, NULL, wait_in_thread, wait) != 0)
         return -EAGAIN;
     if (wait->news != NEWS_NONE) {
         until_receiving(1, &wait->in);
@@ -109,7 +113,7 @@ static int bring_news(void *arg)
         until_waiting(1, &wait->event.weft__waiters);
     }
     tell_news(wait);
-    int rc = wait->place == IN_THREAD ? pthread_join(thread, NULL) : weft_await(waiting);
+    int rc = wait->place == IN_THREAD ? check_latch_wait(&wait->done) : weft_await(waiting);
     wait->left_over += count_left_over(wait);
     (void)weft_promise_set(wait->promise, 6); /* -EALREADY if that was the news */
     int status = weft_await(wait->future);    /* a select does not consume */
@@ -139,10 +143,13 @@ static void whoever_comes_first_ends_the_wait_and_the_others_lose_nothing(void *
                                     .out = WEFT_CHANNEL_INIT_RENDEZVOUS(int),
                                     .news = (enum news)news,
                                     .place = (enum place)place,
+                                    .done = CHECK_LATCH_INIT(1),
                                     .item = 17,
                                     .index = -77};
 
                 int rc = check_run(n, bring_news, &wait);
+                if (place == IN_THREAD)
+                    assert_int_equal(pthread_join(wait.thread, NULL), 0);
 
                 assert_int_equal(rc, 6);
                 check_news(&wait);
