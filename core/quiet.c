@@ -318,7 +318,7 @@ static int64_t look_locked(struct runtime *runtime, struct worker *self)
     if (!before.is_asleep)
         return WEFT_NO_TIMEOUT;
     if (!before.is_gate_passed)
-        return quiet->is_virtual ? SOON_NS : WEFT_NO_TIMEOUT;
+        return SOON_NS;
     if (before.first != INT64_MAX) {
         struct glance after = glance_at(runtime);
 

@@ -95,8 +95,9 @@ static int many_sleep(void *arg)
 
     order->start = weft_now();
     for (int i = 0; i < SLEEPERS; i++) {
-        /* all different: i in the last digits */
-        weft_time span = (weft_time)(check_random(&seed) % 1000000) * 1000 + 1000 + i;
+        /* all different: i in the last digits; half of them one after the other */
+        weft_time far = i % 2 ? (weft_time)(check_random(&seed) % 1000000) * 1000 : 0;
+        weft_time span = far + 1000 + (i * 7919) % SLEEPERS;
         futures[i] =
             weft_spawn_val(sleeps_until_its_turn, ((struct turn){order, order->start + span}));
     }
@@ -407,6 +408,109 @@ static void bytes_that_come_within_the_grace_come_before_the_next_jump(void **st
     }
 }
 
+#define SHORT_GRACE INT64_C(40000000)
+
+static void *writes_for_longer_than_the_grace(void *arg)
+{
+    struct seen *seen = arg;
+
+    for (int64_t end = weft__sys_now() + 3 * SHORT_GRACE; weft__sys_now() < end;) {
+        (void)usleep(1000); /* a rhythm, not a synchronisation */
+        if (write(seen->fds[1], "x", 1) != 1)
+            atomic_fetch_add(&seen->wrong, 1);
+    }
+    atomic_fetch_add(&seen->wrong, write(seen->fds[1], ".", 1) != 1);
+    return NULL;
+}
+
+/* Time may only have jumped if the bytes were late, which a busy machine can bring about. */
+static int reads_up_to_the_dot(void *arg)
+{
+    struct seen *seen = arg;
+    weft_time start = weft_now();
+    int64_t last = weft__sys_now();
+    bool was_late = false;
+    char byte = 0;
+
+    while (byte != '.') {
+        if (weft_read(seen->fds[0], &byte, 1) != 1)
+            return -EPROTO;
+        int64_t now = weft__sys_now();
+        was_late |= now - last > SHORT_GRACE / 2;
+        last = now;
+    }
+    if (weft_now() != start && !was_late)
+        atomic_fetch_add(&seen->wrong, 1);
+    return 0;
+}
+
+static int reads_them_beside_a_sleeper(void *arg)
+{
+    weft_future sleeper = weft_spawn(sleeps_an_hour, NULL);
+    int rc = weft_await(weft_spawn(reads_up_to_the_dot, arg)); /* suspends: worker, errno stale */
+
+    (void)weft_cancel(sleeper);
+    (void)!weft_await(sleeper); /* cancelled, or over if the bytes were late */
+    return rc;
+}
+
+static void the_grace_begins_anew_with_everything_that_is_done(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = {.rc = 0};
+        pthread_t thread;
+
+        assert_int_equal(pipe(seen.fds), 0);
+        assert_int_equal(pthread_create(&thread, NULL, writes_for_longer_than_the_grace, &seen), 0);
+        int rc = run_jumping(n, SHORT_GRACE, reads_them_beside_a_sleeper, &seen);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(close(seen.fds[0]) + close(seen.fds[1]), 0);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(seen.wrong, 0);
+    }
+}
+
+static int waits_for_the_event(void *arg)
+{
+    struct seen *seen = arg;
+
+    return weft_event_wait(&seen->event);
+}
+
+static int waits_a_moment_for_the_event(void *arg)
+{
+    return weft_timeout(1, waits_for_the_event, arg);
+}
+
+static void *sets_the_event_late(void *arg)
+{
+    struct seen *seen = arg;
+
+    for (int pause = 0; pause < 1000; pause++)
+        (void)sched_yield(); /* always 0 on Linux */
+    weft_event_set(&seen->event);
+    (void)weft_waker_release(); /* it was held */
+    return NULL;
+}
+
+static void whoever_holds_a_waker_has_the_grace_too(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = {.event = WEFT_EVENT_INIT};
+        pthread_t thread;
+
+        weft_waker_hold();
+        assert_int_equal(pthread_create(&thread, NULL, sets_the_event_late, &seen), 0);
+        int rc = run_jumping(n, weft_s(30), waits_a_moment_for_the_event, &seen);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+
+        assert_int_equal(rc, 0);
+    }
+}
+
 static int notes_how_it_ends(void *arg)
 {
     struct seen *seen = arg;
@@ -543,6 +647,8 @@ int main(void)
         cmocka_unit_test(a_deadline_comes_at_its_moment),
         cmocka_unit_test(a_silent_read_holds_time_up_for_the_grace_only),
         cmocka_unit_test(bytes_that_come_within_the_grace_come_before_the_next_jump),
+        cmocka_unit_test(the_grace_begins_anew_with_everything_that_is_done),
+        cmocka_unit_test(whoever_holds_a_waker_has_the_grace_too),
         cmocka_unit_test(no_time_passes_between_the_end_of_the_program_and_the_stop),
         cmocka_unit_test(time_jumps_while_the_runtime_stops),
         cmocka_unit_test(the_wish_counts_for_one_start),

@@ -2,9 +2,11 @@
  * standstill_test - everything waits and nothing can wake anything: weft_run ends it and says so. And
  * everything that is no standstill, because something may still come.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -349,6 +351,29 @@ static void a_thread_that_was_joined_is_no_hope(void **state)
         }
 }
 
+static int makes_a_file_and_waits(void *arg)
+{
+    char path[] = "/tmp/weft-standstill-XXXXXX";
+    int made = mkstemp(path);
+
+    if (made < 0 || close(made) != 0)
+        return -EPROTO;
+    int fd = weft_open(path, O_CREAT | O_TRUNC | O_RDWR, 0600); /* io_uring has helpers for this */
+    if (fd < 0 || weft_close(fd) < 0 || unlink(path) != 0)
+        return -EPROTO;
+    return waits_for_an_event(arg);
+}
+
+static void helpers_of_the_kernel_are_no_hope(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = {.rc = -1};
+
+        assert_int_equal(run_reported(n, makes_a_file_and_waits, &seen), -EDEADLK);
+    }
+}
+
 static void *naps_until_told(void *arg)
 {
     struct seen *seen = arg;
@@ -404,6 +429,29 @@ static void it_is_seen_when_the_last_hold_is_released(void **state)
         assert_int_equal(seen.second, 0);
     }
     assert_int_equal(weft_waker_release(), -EPERM);
+}
+
+static void *releases_late(void *arg)
+{
+    (void)arg;
+    (void)usleep(300000); /* by then weft looks no more by itself; if it does, it finds the same */
+    (void)weft_waker_release(); /* it was held */
+    return NULL;
+}
+
+static void a_thread_that_releases_the_last_hold_has_a_worker_look(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = {.rc = -1};
+
+        weft_waker_hold();
+        assert_int_equal(pthread_create(&seen.thread, NULL, releases_late, NULL), 0);
+        int rc = run_with_bystanders(n, -1, waits_for_an_event, &seen);
+        assert_int_equal(pthread_join(seen.thread, NULL), 0);
+
+        assert_int_equal(rc, -EDEADLK);
+    }
 }
 
 static int locks(void *arg)
@@ -487,6 +535,23 @@ static int leaves_it_to_a_timer(void *arg)
     return weft_event_wait(&seen->event);
 }
 
+static int sets_it_at_a_moment(void *arg)
+{
+    struct seen *seen = arg;
+    int at =
+        weft_select(NULL, weft_on_event(&seen->never), weft_on_time(weft_now() + weft_us(300)));
+
+    return at == 1 ? sets_the_event(seen) : -EPROTO;
+}
+
+static int leaves_it_to_a_job_that_waits_for_a_moment(void *arg)
+{
+    struct seen *seen = arg;
+
+    (void)weft_detach(weft_offload(weft_cpu(), sets_it_at_a_moment, seen));
+    return weft_event_wait(&seen->event);
+}
+
 static int leaves_it_to_a_deadline(void *arg)
 {
     return weft_timeout(weft_us(300), waits_for_an_event, arg) == -ETIMEDOUT ? 0 : -EPROTO;
@@ -545,10 +610,15 @@ static int calls_blocking(void *arg) { return weft_blocking(computes_a_little, a
 static void whatever_may_still_come_is_waited_for(void **state)
 {
     static const weft_fn programs[] = {
-        leaves_it_to_a_job,         leaves_it_to_the_blocking_lane,
-        waits_for_a_job_that_waits, leaves_it_to_a_timer,
-        leaves_it_to_a_deadline,    leaves_it_to_a_thread,
-        leaves_it_to_bytes,         calls_blocking,
+        leaves_it_to_a_job,
+        leaves_it_to_the_blocking_lane,
+        waits_for_a_job_that_waits,
+        leaves_it_to_a_timer,
+        leaves_it_to_a_deadline,
+        leaves_it_to_a_thread,
+        leaves_it_to_a_job_that_waits_for_a_moment,
+        leaves_it_to_bytes,
+        calls_blocking,
     };
 
     (void)state;
@@ -602,13 +672,17 @@ static void in_virtual_time_a_timer_is_hope_and_none_is_a_standstill(void **stat
     (void)state;
     CHECK_WORKERS(n) {
         struct seen well = {.event = WEFT_EVENT_INIT}, ill = {.rc = -1};
+        struct seen bytes = {.event = WEFT_EVENT_INIT};
 
         assert_int_equal(weft_test_clock(0), 0);
         int rc = run_reported(n, leaves_it_to_a_timer, &well);
         assert_int_equal(weft_test_clock(0), 0);
         int second = run_reported(n, sleeps_first, &ill);
+        assert_int_equal(weft_test_clock(0), 0);
+        int third = run_reported(n, leaves_it_to_bytes, &bytes);
 
         assert_int_equal(rc, 0);
+        assert_int_equal(third, 0);
         assert_int_equal(second, -EDEADLK);
     }
 }
@@ -624,8 +698,10 @@ int main(void)
         cmocka_unit_test(it_is_seen_when_the_last_job_ends_without_waking_anybody),
         cmocka_unit_test(a_thread_that_waits_in_weft_is_no_hope),
         cmocka_unit_test(a_thread_that_was_joined_is_no_hope),
+        cmocka_unit_test(helpers_of_the_kernel_are_no_hope),
         cmocka_unit_test(no_other_thread_counts_if_the_options_say_so),
         cmocka_unit_test(it_is_seen_when_the_last_hold_is_released),
+        cmocka_unit_test(a_thread_that_releases_the_last_hold_has_a_worker_look),
         cmocka_unit_test(whatever_may_still_come_is_waited_for),
         cmocka_unit_test(a_hold_keeps_the_run_alive_although_no_thread_counts),
         cmocka_unit_test(in_virtual_time_a_timer_is_hope_and_none_is_a_standstill),
