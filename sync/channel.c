@@ -22,12 +22,16 @@
  *
  * The arms of a select stand in the same lines. Such a wait can also be won by the select itself,
  * which then, at a rendezvous, needs the other side's wait too, and may find that gone: it gives its
- * own back (MEET_MISSED). Meanwhile others may have popped its arms as won ones. So it looks at every
- * arm that is not in line any more once more, and only then goes to sleep; one whose count says that it
- * has been handed something has won. I5 holds all the same: who
- * enters a line has found the other line, under the same lock, empty but for itself, or has popped
- * everybody there and failed to wake them; who was popped and gave its wait back after that looks
- * here again, and finds the one who entered.
+ * own back (MEET_MISSED). Meanwhile others may have popped its arms as won ones. So it looks once more
+ * at every arm that is not in line any more, and only then goes to sleep. An arm whose count says that
+ * it has been handed something has won, and stays out of line. I5 holds all the same: who enters a line
+ * has found the other one, under the same lock, empty but for itself, or has popped everybody there and
+ * failed to wake them; and who was popped and gave its wait back after that looks here again, and finds
+ * the one who entered.
+ *
+ * A sender that waited passes the lock after its item was taken: so who has received may not free the
+ * channel before the senders have returned. Who was told that it is closed may, for the closer never
+ * waits.
  */
 #include "sync/channel.h"
 
@@ -112,7 +116,7 @@ static int send_now(struct channel *channel, const void *item, const struct slee
 
     if (channel->flags & CHANNEL_CLOSED)
         return -EPIPE;
-    if (hand_to_receiver(channel, item, own))
+    if (channel->receivers.first && hand_to_receiver(channel, item, own))
         return 0;
     if (store_is_full(store))
         return store->capacity == STORE_UNBOUNDED ? -ENOBUFS : -EAGAIN;
@@ -149,7 +153,7 @@ static int receive_now(struct channel *channel, void *ret_item, const struct sle
     if (store->count) {
         item_copy(ret_item, store_first(store), store->item_bytes);
         *ret_emptied = store_skip(store);
-        if ((sender = win_first(&channel->senders, NULL)))
+        if (channel->senders.first && (sender = win_first(&channel->senders, NULL)))
             store_push(store, sender->item);
         return 1;
     }
