@@ -162,14 +162,31 @@ part_stress() {
 
 about_sweep() { echo "a cancel at every point of every scenario, exact ledgers"; }
 part_sweep() {
-    local path loop
+    local path loop points=0
     need_build
     make_ready release all || return
     for path in $(sweep_programs release); do
         for loop in uring epoll; do
             program "${path##*/}, $loop" 300 env WEFT_LOOP=$loop "$path"
+            points=$((points + $(sed -n 's/^measured: \([0-9]*\) suspension .*/\1/p' "$work/out")))
         done
     done
+    echo "  visited $points suspension points of the scenarios, on two loops"
+    for path in $(sed "s|^|build/release/tests/|" build/release/tests/everywhere); do
+        check "${path##*/everywhere_}, cancelled everywhere" example_everywhere "$path"
+    done
+}
+
+# An example whose weft_run cancels it at every point; contrast has too many to visit them all.
+example_everywhere() {
+    case ${1##*/} in
+    everywhere_contrast)
+        CONTRAST_SLOW_SERVICE=build/release/examples/slow_service EVERYWHERE_POINTS=60 \
+            timeout -k 10 300 "$1" --scale 0.01 --html "$work/contrast.html" >"$work/words"
+        ;;
+    everywhere_slow_service) timeout -k 10 120 "$1" --scale 0.002 >"$work/words" ;;
+    *) GUIDE_SCALE=0.002 timeout -k 10 300 "$1" >"$work/words" ;;
+    esac
 }
 
 about_guide() { echo "the guide's programs, their output line by line"; }

@@ -19,15 +19,16 @@ static int answer(void *arg)
 
 static int serve(void *arg)
 {
-    for (int i = 0; i < 4; i++) {
-        int client = weft_tcp_accept(*(int *)arg, NULL);
-        if (client < 0)
-            return client;
-        int rc = weft_detach(weft_spawn_val(answer, client)); /* it closes its client */
-        if (rc < 0)
-            return rc;
+    int listener = *(int *)arg;
+    int rc = 0;
+
+    for (int i = 0; i < 4 && rc >= 0; i++) {
+        rc = weft_tcp_accept(listener, NULL);
+        if (rc >= 0)
+            rc = weft_detach(weft_spawn_val(answer, rc)); /* it closes its client */
     }
-    return 0;
+    weft_close(listener); /* whoever still stands in line is turned away, and does not wait on */
+    return rc;
 }
 
 /* I/O-bound: it spends nearly all its time waiting for the answer. */
@@ -67,10 +68,9 @@ static int program(void *arg)
     if (rc < 0 || (rc = weft_scope_open(&scope)) < 0)
         return rc;
 
-    weft_scope_spawn_val(&scope, serve, listener);
+    weft_scope_spawn_val(&scope, serve, listener); /* it closes the listener */
     rc = four_times("4 requests of 1s in tasks:  ", NULL, request, here.port);
     rc = weft_scope_close(&scope, rc);
-    weft_close(listener);
     rc = rc < 0 ? rc : four_times("4 computations in tasks:    ", NULL, compute, 3000000);
     return rc < 0 ? rc : four_times("4 computations in the pool: ", weft_cpu(), compute, 3000000);
 }
