@@ -352,6 +352,40 @@ static void a_lock_granted_to_a_cancelled_one_goes_to_the_next(void **state)
     }
 }
 
+/* The only one who waits is cancelled, and the lock is unlocked, at the same moment. */
+static int unlock_against_cancel(void *arg)
+{
+    struct line *line = arg;
+
+    for (int round = 0; round < 1500; round++) {
+        check_progress();
+        weft_read_lock(&line->lock);
+        form_line(line);
+
+        bool cancel_first = round % 2 == 0;
+        int rc =
+            weft_gather(weft_spawn(cancel_first ? cancel_it : unlock_it, line),
+                        weft_spawn(cancel_first ? unlock_it : cancel_it, line), line->future[0]);
+        if (rc < 0)
+            return rc;
+        if (weft_try_write_lock(&line->lock) != 0)
+            return -EBADMSG;
+        (void)weft_write_unlock(&line->lock); /* it is ours */
+        atomic_store(&line->came_in, 0);
+    }
+    return 0;
+}
+
+static void a_lock_that_is_unlocked_as_its_only_waiter_leaves_is_free(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct line line = {.kinds = "w", .count = 1, .may_leave = MANY};
+
+        assert_int_equal(check_run(n, unlock_against_cancel, &line), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_task_does_not_lock_although_it_could),
         cmocka_unit_test(any_number_of_neighbouring_readers_goes_in_together),
         cmocka_unit_test(a_lock_granted_to_a_cancelled_one_goes_to_the_next),
+        cmocka_unit_test(a_lock_that_is_unlocked_as_its_only_waiter_leaves_is_free),
     };
     return CHECK_GROUP(tests);
 }
