@@ -37,6 +37,7 @@
 
 #include <errno.h>
 
+#include "core/runtime.h"
 #include "core/sys.h"
 #include "core/tuning.h"
 #include "sync/store.h"
@@ -180,10 +181,11 @@ int weft_channel_init(weft_channel *channel, size_t item_bytes, size_t capacity)
     void *items = NULL;
 
     /* Half, so that two indices can be added. */
-    if (held && item_bytes > SIZE_MAX / 2 / held)
+    if (held > SIZE_MAX / 2 || (held && item_bytes > SIZE_MAX / 2 / held)) {
+        weft__explain("a channel for %zu items of %zu bytes: no memory is that large", held,
+                      item_bytes);
         return -EINVAL;
-    if (held > SIZE_MAX / 2)
-        return -EINVAL;
+    }
     if (capacity != WEFT_UNBOUNDED && held * item_bytes > 0) {
         items = weft__sys_alloc(held * item_bytes);
         if (!items)

@@ -359,8 +359,10 @@ static int select_one(weft_arm *arms, size_t n, enum how how)
 {
     struct select select;
 
-    if (n == 0 || n > WEFT_ARMS_MOST)
+    if (n == 0 || n > WEFT_ARMS_MOST) {
+        weft__explain("a select of %zu arms: 1 to %d are possible", n, WEFT_ARMS_MOST);
         return -EINVAL;
+    }
 
     int rc = how == HOW_AT_ONCE ? 0 : weft__wait_check(); /* suspends if cancelled */
     if (rc < 0)

@@ -205,6 +205,7 @@ static void a_channel_that_cannot_be_set_up_says_why(void **state)
 
     (void)state;
     assert_int_equal(weft_channel_init(&channel, 8, SIZE_MAX / 8), -EINVAL);
+    assert_non_null(strstr(weft_why(), "items of 8 bytes"));
     assert_int_equal(weft_channel_init(&channel, SIZE_MAX, 2), -EINVAL);
     assert_int_equal(weft_channel_init(&channel, 0, SIZE_MAX - 1), -EINVAL);
     assert_int_equal(weft_channel_init(&channel, SIZE_MAX / 2, WEFT_UNBOUNDED), -EINVAL);

@@ -101,6 +101,7 @@ static void a_select_has_arms_but_not_too_many(void **state)
     assert_int_equal(weft_select_n(arms, 0), -EINVAL);
     assert_int_equal(weft_try_select_n(arms, 0), -EINVAL);
     assert_int_equal(weft_select_n(arms, WEFT_ARMS_MOST + 1), -EINVAL);
+    assert_non_null(strstr(weft_why(), "65536 arms"));
     assert_int_equal(weft_select_n(arms, WEFT_ARMS_MOST), WEFT_ARMS_MOST - 1);
     assert_int_equal(weft_select_biased_n(arms, WEFT_ARMS_MOST), WEFT_ARMS_MOST - 1);
     free(arms);
