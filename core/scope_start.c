@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 
+#include "core/edges.h"
 #include "core/scope.h"
 #include "core/task.h"
 
@@ -79,14 +80,20 @@ int weft_ready(int value)
 /* Waits until the child is ready or has ended. */
 static void wait_until_told(weft_future child, struct starting *starting)
 {
+    static const struct edge_call call = {"weft_scope_start", EDGE_FUTURES, false};
+    struct edge edge = {.call = &call, .futures = &child, .count = 1};
+
     lock_acquire(&starting->lock);
     while (starting->state == START_PENDING) {
         enum wait_kind kind = starting->has_given_up ? WAIT_FOR_SURE : WAIT_CANCELLABLE;
 
+        edge_lay(weft__current_task(), &edge);
         weft__wait_begin(&starting->waiter);
         wait_is_for(&starting->waiter, "a task to be ready");
         lock_release(&starting->lock);
+        weft__edge_check(&starting->waiter, &edge);
         int rc = weft__wait_commit(&starting->waiter, kind); /* suspends: worker, errno stale */
+        edge_lift(&starting->waiter);
         lock_acquire(&starting->lock);
         if (rc == 0 || starting->state != START_PENDING)
             continue;

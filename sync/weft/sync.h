@@ -125,8 +125,9 @@ WEFT_API void weft_lock(weft_mutex *mutex);
  * A circle of waits is answered at once, also if a deadline would end one of them later: the call
  * that closes it returns -EDEADLK and has done nothing, the others wait on, and all waits of the
  * circle are reported, with their tasks and spawn sites; weft_why() has them too. What counts is
- * tasks that wait for a mutex of another task, for its end (weft_await, weft_gather, weft_wait), or
- * for the members of a scope that they close. Jobs and plain threads take no part.
+ * tasks that wait for a mutex of another task, for its end (weft_await, weft_gather, weft_wait), for
+ * it to be ready (weft_scope_start), or for the members of a scope that they close. Jobs and plain
+ * threads take no part, and a circle of thousands of tasks may be missed.
  * Returns: 0; -ECANCELED (it is not locked); -EDEADLK if the caller holds it already, or if it would
  *          wait for a task that waits for the caller (it is not locked); -EOWNERDEAD if a task has
  *          ended while it held the mutex: it *is* locked now, what it protects may be half changed,

@@ -319,6 +319,37 @@ static void a_scope_whose_member_waits_for_who_closes_it_fails_and_still_ends_al
     }
 }
 
+static int start_who_locks(void *arg)
+{
+    struct round *round = arg;
+    weft_scope scope;
+
+    int rc = weft_scope_open(&scope);
+    if (rc < 0)
+        return rc;
+    round->task[0] = weft_self();
+    weft_lock(&round->mutex[0]);
+    round->second = weft_scope_start(&scope, lock_what_my_parent_holds, round);
+    rc = weft_unlock(&round->mutex[0]);
+    return rc < 0 ? rc : weft_scope_close(&scope, 0);
+}
+
+static void a_child_that_is_not_ready_yet_is_waited_for(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct round round = {0};
+
+        int rc = run_reported(n, start_who_locks, &round);
+
+        assert_int_equal(rc, 0);
+        assert_int_equal(round.first, -EDEADLK);
+        assert_int_equal(round.second, -EDEADLK); /* its status */
+        assert_int_equal(lines_with(&round, "deadlock, wait "), 2);
+        assert_int_equal(lines_with(&round, "in weft_scope_start for task"), 1);
+    }
+}
+
 #define MEMBERS 10000
 
 /* Ten thousand sleep in the scope; one of them wants the lock of who closes it. */
@@ -599,6 +630,7 @@ int main(void)
         cmocka_unit_test(a_gather_is_told_whichever_of_its_futures_waits_for_it),
         cmocka_unit_test(a_circle_may_lead_through_mutex_await_and_gather),
         cmocka_unit_test(a_scope_whose_member_waits_for_who_closes_it_fails_and_still_ends_all),
+        cmocka_unit_test(a_child_that_is_not_ready_yet_is_waited_for),
         cmocka_unit_test(a_member_of_ten_thousand_that_closes_the_circle_is_told),
         cmocka_unit_test(a_chain_that_ends_at_a_promise_is_no_circle),
         cmocka_unit_test(a_wait_that_is_over_is_no_part_of_a_circle),
