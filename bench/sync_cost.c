@@ -97,7 +97,7 @@ static int measure(const char *name, weft_fn work)
         if (rc < 0)
             return rc;
         if (round >= 0)
-            ns[round] = (double)(weft_now() - begin) / TURNS;
+            ns[round] = (double)(weft_now() - begin) / (double)TURNS;
     }
     qsort(ns, ROUNDS, sizeof ns[0], compare);
     printf("%s\tweft\t%.1f\tns\t%.1f\t%.1f\n", name, ns[ROUNDS / 2], ns[0], ns[ROUNDS - 1]);
