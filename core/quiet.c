@@ -22,7 +22,7 @@
 /* What one look over everybody shows. */
 struct glance {
     bool is_asleep;      /* all of weft's own, and nothing is queued */
-    bool is_gate_passed; /* asleep but for a thread inside the gate that does not wait */
+    bool is_gate_passed; /* no thread is inside the gate without waiting there */
     uint64_t moves;      /* grows with each change: I2 */
     uint64_t done;       /* grows with each task and job that was run */
     uint64_t flights;    /* operations of the kernel's */
@@ -102,8 +102,8 @@ static void glance_at_threads(struct runtime *runtime, struct glance *glance)
         struct quiet_thread *thread = container_of(link, struct quiet_thread, link);
 
         if (weft__sleeper_is_woken(thread->sleeper)) {
-            glance->is_asleep &=
-                thread->depth > 0; /* a job looks later; others have passed the gate */
+            if (thread->depth == 0) /* a job, which looks later; the others are inside the gate */
+                glance->is_asleep = false;
             continue;
         }
         glance->first = thread->moment < glance->first ? thread->moment : glance->first;
@@ -130,8 +130,8 @@ static void glance_at_worker(struct worker *worker, struct glance *glance)
     glance->moves += asleep;
     glance->flights += load_seq(worker->loop.in_flight);
     glance->first = first < glance->first ? first : glance->first;
-    glance->done +=
-        load_relaxed(&worker->ran); /* relaxed: its worker is asleep, or it does not count */
+    /* relaxed: its worker is asleep, or the glance is worth nothing */
+    glance->done += load_relaxed(&worker->ran);
 }
 
 static struct glance glance_at(struct runtime *runtime)
@@ -154,7 +154,8 @@ static struct glance glance_at(struct runtime *runtime)
 static bool are_same(const struct glance *before, const struct glance *after, int64_t *ret_again)
 {
     bool is_asleep = after->is_asleep && after->is_gate_passed;
-    bool are = is_asleep && before->moves == after->moves && before->threads == after->threads;
+    bool are = is_asleep && before->moves == after->moves && before->threads == after->threads &&
+               before->flights == after->flights && before->first == after->first;
 
     *ret_again = after->is_asleep && !are ? SOON_NS : WEFT_NO_TIMEOUT;
     return are;
@@ -359,9 +360,8 @@ void weft__quiet_look(struct runtime *runtime)
 {
     int64_t left = look(runtime, NULL);
 
-    if (left != WEFT_NO_TIMEOUT)
-        weft__park_wake(
-            &runtime->workers[0]); /* a worker can wait for the next look; it looks, too */
+    if (left != WEFT_NO_TIMEOUT) /* a worker can wait for the next look; it looks, too */
+        weft__park_wake(&runtime->workers[0]);
 }
 
 bool weft__quiet_is_for_ever(struct runtime *runtime)

@@ -34,10 +34,13 @@
  *             I4  virtual time moves under `lock`, only forward, to the first deadline and no further:
  *                 timers of different workers fire in the order of their deadlines
  *
- * What happens to nobody's knowledge is not reported: a thread of the program that ends without having
- * woken anybody, later than the second look (AGAIN_NS). The look costs nothing while a worker runs; when
- * the last one falls asleep it is a few loads if operations are in flight, three locks if not, and
- * /proc is read only if all the rest stands still, at most once in AGAIN_NS.
+ * Who leaves the gate, or a pool, does not look: a look that found it there is repeated soon. And a
+ * standstill is missed, not invented, if a thread of the program ends without having woken anybody later
+ * than the second look, which comes AGAIN_NS after the first. After that an idle program is silent.
+ *
+ * Nothing is asked while a worker runs. When the last one falls asleep, a few loads tell whether there
+ * are operations or timers; if not, the glance takes a handful of locks; /proc is read only if all the
+ * rest stands still, at most once in AGAIN_NS.
  */
 #ifndef WEFT_CORE_QUIET_H
 #define WEFT_CORE_QUIET_H

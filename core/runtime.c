@@ -197,8 +197,11 @@ int64_t weft__runtime_virtual_now(void)
 
 void weft__runtime_time_jumped(const struct runtime *runtime, int64_t now)
 {
-    if (load_seq(&gate.runtime) == runtime) /* else it was abandoned */
-        store_seq(&gate.virtual_now, now);
+    int64_t before = load_seq(&gate.virtual_now);
+
+    /* Else it was abandoned, and what is there is nobody's or another's. */
+    if (before != 0 && load_seq(&gate.runtime) == runtime)
+        (void)cas_seq(&gate.virtual_now, &before, now);
 }
 
 /* --- starting -------------------------------------------------------------------------------- */

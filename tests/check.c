@@ -22,12 +22,13 @@ static _Atomic uint64_t progress; /* grows with every sign of life */
 void check_progress(void) { atomic_fetch_add(&progress, 1); }
 
 static int bystanders;
+static pid_t bystanders_in; /* a child of fork has none of them */
 
-int check_bystanders(void) { return bystanders; }
+int check_bystanders(void) { return getpid() == bystanders_in ? bystanders : 0; }
 
 int check_run(int workers, weft_fn fn, void *arg)
 {
-    weft_options options = {.workers = workers, .bystanders = bystanders};
+    weft_options options = {.workers = workers, .bystanders = check_bystanders()};
 
     check_progress();
     int rc = weft_run_with(&options, fn, arg);
@@ -155,6 +156,7 @@ int check_group(const struct CMUnitTest *tests, size_t count)
         cmocka_set_test_filter(only);
     (void)pthread_detach(watchdog);        /* it ends with the process */
     bystanders = weft__sys_threads(0) - 1; /* all but this one */
+    bystanders_in = getpid();
     for (size_t i = 0; i < count; i++) {
         watched[i] = tests[i];
         if (watched[i].setup_func == NULL)
