@@ -20,9 +20,11 @@ static int in_a_scope(int n, weft_fn fn, void *arg)
 /* What is between taking and giving back; at most `most` may be there. */
 static int goes_inside(int most)
 {
-    atomic_fetch_add(&books.entered, 1);
+    bool is_short = atomic_fetch_add(&books.entered, 1) % 2 == 0;
+
     (void)HOLDS(atomic_fetch_add(&books.inside, 1) < most);
-    int rc = weft_sleep(weft_us(20));
+    /* A short stay ends before one who waits and has just been cancelled gets its turn. */
+    int rc = is_short ? weft_yield() : weft_sleep(weft_us(20));
     atomic_fetch_sub(&books.inside, 1);
     atomic_fetch_add(&books.left, 1);
     return rc;
@@ -201,6 +203,54 @@ static int condition_of_a_shelf(void *arg)
     return rc;
 }
 
+/* One notify, which each passes on: who is cancelled must not have swallowed it. */
+struct baton {
+    weft_mutex mutex;
+    weft_cond passed;
+    bool is_off;
+};
+
+static int passes_the_baton(void *arg)
+{
+    struct baton *baton = arg;
+    int rc = 0;
+
+    weft_lock(&baton->mutex);
+    while (rc == 0 && !baton->is_off)
+        rc = CUT(weft_cond_wait(&baton->passed, &baton->mutex));
+    if (rc == 0)
+        weft_cond_notify(&baton->passed);
+    (void)HOLDS(weft_unlock(&baton->mutex) == 0);
+    return rc;
+}
+
+static int starts_the_baton(void *arg)
+{
+    struct baton *baton = arg;
+    int rc = CUT(weft_yield());
+
+    weft_lock(&baton->mutex);
+    baton->is_off = true;
+    weft_cond_notify(&baton->passed);
+    weft_unlock(&baton->mutex);
+    return rc;
+}
+
+static int condition_of_a_baton(void *arg)
+{
+    struct baton baton = {.mutex = WEFT_MUTEX_INIT, .passed = WEFT_COND_INIT};
+    weft_scope scope;
+
+    (void)arg;
+    int rc = weft_scope_open(&scope);
+    if (rc < 0)
+        return rc;
+    for (int i = 0; i < 3; i++)
+        sweep_task_in(&scope, passes_the_baton, &baton);
+    sweep_task_in(&scope, starts_the_baton, &baton);
+    return CUT(weft_scope_close(&scope, 0));
+}
+
 /* --- queue ------------------------------------------------------------------------------------------ */
 
 struct line {
@@ -287,6 +337,7 @@ static void no_permit_is_lost(void **state) { SWEEP(permits_shared); }
 static void no_permit_of_several_is_lost(void **state) { SWEEP(several_permits_at_once); }
 static void who_waits_for_an_event_goes_on(void **state) { SWEEP(event_set_for_all); }
 static void no_notify_is_lost(void **state) { SWEEP(condition_of_a_shelf); }
+static void a_single_notify_is_passed_on(void **state) { SWEEP(condition_of_a_baton); }
 static void no_item_of_a_queue_is_lost(void **state) { SWEEP(queue_between_tasks); }
 static void no_permit_that_jobs_share_is_lost(void **state) { SWEEP(permits_shared_with_jobs); }
 
@@ -298,6 +349,7 @@ int main(void)
         cmocka_unit_test(no_permit_of_several_is_lost),
         cmocka_unit_test(who_waits_for_an_event_goes_on),
         cmocka_unit_test(no_notify_is_lost),
+        cmocka_unit_test(a_single_notify_is_passed_on),
         cmocka_unit_test(no_item_of_a_queue_is_lost),
         cmocka_unit_test(no_permit_that_jobs_share_is_lost),
     };
