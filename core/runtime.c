@@ -479,12 +479,30 @@ static int drain(struct runtime *runtime, int64_t deadline)
     return rc;
 }
 
+/* After a standstill, with all tasks ended: whether the jobs that are left wait for ever. Returns as
+ * soon as that is known. */
+static bool jobs_are_stuck(struct runtime *runtime, int64_t deadline)
+{
+    uint64_t moves = 0;
+    int threads = 0;
+
+    while (!weft__pools_are_asleep(runtime->pools, 0, &moves, &threads)) {
+        if (weft__quiet_is_for_ever(runtime))
+            return true;
+        if (weft__sys_now() >= deadline)
+            return false;
+        (void)weft__futex_wait(&runtime->drain_signal, load_seq(&runtime->drain_signal),
+                               weft_ms(1)); /* until a job, or a worker, has come to rest */
+    }
+    return false;
+}
+
 static int runtime_stop(struct runtime *runtime)
 {
     int64_t deadline = deadline_after(weft__sys_now(), runtime->options.shutdown);
     int rc = drain(runtime, deadline);
-    bool is_for_ever = runtime->has_stood_still && weft__quiet_is_for_ever(runtime);
-    int pools_rc = weft__pools_stop(runtime->pools, is_for_ever ? 0 : deadline);
+    bool are_stuck = runtime->has_stood_still && jobs_are_stuck(runtime, deadline);
+    int pools_rc = weft__pools_stop(runtime->pools, are_stuck ? 0 : deadline);
 
     if (rc == 0)
         rc = pools_rc;

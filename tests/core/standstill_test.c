@@ -45,6 +45,7 @@ static int run_with_bystanders(int workers, int bystanders, weft_fn fn, struct s
     const weft_options options = {.workers = workers,
                                   .report = keeps_report,
                                   .report_context = seen,
+                                  .shutdown = weft_s(3600), /* nothing here may wait for it */
                                   .bystanders = bystanders};
 
     (void)pthread_mutex_init(&seen->lock, NULL); /* cannot fail on Linux */
@@ -486,6 +487,33 @@ static void what_cancellation_does_not_end_is_abandoned_at_once_and_listed(void 
         strstr(seen.text, "waits for ever, although it was cancelled, and is abandoned"));
 }
 
+static int waits_in_a_job_for_ever(void *arg)
+{
+    struct seen *seen = arg;
+
+    return weft_event_wait(&seen->event); /* a job is not cancelled while it waits */
+}
+
+static int leaves_such_a_job_and_waits(void *arg)
+{
+    (void)weft_detach(weft_offload(weft_cpu(), waits_in_a_job_for_ever, arg));
+    return waits_for_an_event(arg);
+}
+
+static void a_job_that_waits_for_ever_is_abandoned_at_once(void **state)
+{
+    static struct seen seen = {.rc = -1}; /* the abandoned job's */
+
+    (void)state;
+    int rc = run_with_bystanders(2, -1, leaves_such_a_job_and_waits, &seen);
+
+    assert_int_equal(rc, -EDEADLK);
+    assert_int_equal(seen.rc, -ECANCELED);
+    assert_non_null(strstr(seen.text, "job waits_in_a_job_for_ever ("));
+    assert_non_null(strstr(seen.text, "waits for an event"));
+    assert_non_null(strstr(seen.text, "its thread is abandoned"));
+}
+
 /* --- no standstills -------------------------------------------------------------------------- */
 
 static int sets_the_event(void *arg)
@@ -705,8 +733,9 @@ int main(void)
         cmocka_unit_test(whatever_may_still_come_is_waited_for),
         cmocka_unit_test(a_hold_keeps_the_run_alive_although_no_thread_counts),
         cmocka_unit_test(in_virtual_time_a_timer_is_hope_and_none_is_a_standstill),
-        /* last: its threads stay */
+        /* last: their threads stay */
         cmocka_unit_test(what_cancellation_does_not_end_is_abandoned_at_once_and_listed),
+        cmocka_unit_test(a_job_that_waits_for_ever_is_abandoned_at_once),
     };
 
     return CHECK_GROUP(tests);
