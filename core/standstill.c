@@ -14,10 +14,13 @@
 
 #define SENTENCE_BYTES 512
 
+/* So that the words before and after the list still fit the sentence. */
+#define LIST_BYTES 400
+
 /* The list as one sentence, as far as there is room. */
 struct list_of_waits {
     struct runtime *runtime;
-    char words[SENTENCE_BYTES];
+    char words[LIST_BYTES];
     size_t used;
     uint32_t count, named;
 };
@@ -31,10 +34,11 @@ static void add(struct list_of_waits *list, const char *kind, const char *site, 
 
     weft__report(list->runtime, "%s, and nothing can ever wake it", one);
     list->count++;
-    if (list->used + (size_t)bytes + 32 > sizeof list->words)
+    if (list->named > 0 && list->used + (size_t)bytes + sizeof "; " > sizeof list->words)
         return;
-    list->used += (size_t)snprintf(list->words + list->used, sizeof list->words - list->used,
-                                   "%s%s", list->named ? "; " : "", one); /* fits */
+    (void)snprintf(list->words + list->used, sizeof list->words - list->used, "%s%s",
+                   list->named ? "; " : "", one); /* fits, or is the first, and cut */
+    list->used = strlen(list->words);
     list->named++;
 }
 

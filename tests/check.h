@@ -54,6 +54,14 @@ int check_bystanders(void);
 #define CHECK_WORKERS(n) for (int n = check_next_workers(0); n != 0; n = check_next_workers(n))
 int check_next_workers(int workers);
 
+/* Before a variable that is looked at when its frame is gone: the address sanitizer would take that for
+ * the mistake which it is, so there the variable lives on. */
+#if defined(__SANITIZE_ADDRESS__)
+#    define LEFT_BEHIND static
+#else
+#    define LEFT_BEHIND
+#endif
+
 /* Runs the tests under the watchdog, or those whose name matches CHECK_ONLY ("a_yield*"). Returns how
  * many failed. */
 #define CHECK_GROUP(tests) check_group((tests), sizeof(tests) / sizeof((tests)[0]))

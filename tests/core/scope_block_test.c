@@ -250,7 +250,7 @@ static void a_scope_left_open_in_a_block_is_closed_with_it_and_reported(void **s
 
 static int ends_with_a_scope_open(void *arg)
 {
-    weft_scope scope; /* its frame is gone when it is closed */
+    LEFT_BEHIND weft_scope scope; /* its frame is gone when it is closed */
 
     return forgets_to_close(arg, &scope) < 0 ? -EPROTO : 4;
 }
