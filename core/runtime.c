@@ -471,7 +471,7 @@ static int drain(struct runtime *runtime, int64_t deadline)
     used = weft__slab_used(&runtime->slab);
     for (uint32_t slot = 1; slot <= used; slot++)
         cancel_leftover(runtime, weft__slab_at(&runtime->slab, slot));
-    if (runtime->has_stood_still)
+    if (load_seq(&runtime->has_stood_still))
         weft__standstill_drain(runtime);
     weft__quiet_rest(runtime);
     int rc = until_tasks_ended(runtime, deadline);
@@ -501,7 +501,7 @@ static int runtime_stop(struct runtime *runtime)
 {
     int64_t deadline = deadline_after(weft__sys_now(), runtime->options.shutdown);
     int rc = drain(runtime, deadline);
-    bool are_stuck = runtime->has_stood_still && jobs_are_stuck(runtime, deadline);
+    bool are_stuck = load_seq(&runtime->has_stood_still) && jobs_are_stuck(runtime, deadline);
     int pools_rc = weft__pools_stop(runtime->pools, are_stuck ? 0 : deadline);
 
     if (rc == 0)
@@ -575,9 +575,10 @@ static int run_outermost(weft_fn fn, void *arg)
         return rc;
     weft_future task =
         weft__task_spawn(runtime, NULL, &(weft_task_options){.site = run_site}, fn, arg);
-    runtime->has_stood_still = weft__standstill_wait(runtime, task);
+    bool stood_still = weft__standstill_wait(runtime, task);
+    store_seq(&runtime->has_stood_still, stood_still);
     weft__quiet_act(runtime);
-    if (runtime->has_stood_still)
+    if (stood_still)
         rc = weft_detach(task); /* weft_stop ends it, or abandons it */
     else
         rc = weft__gather(runtime, &task, 1, &status); /* it has ended, or never began */

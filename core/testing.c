@@ -184,7 +184,7 @@ static void look_at_descriptors(const struct trial *trial, struct words *left)
             fd = after->fds[i];
     }
     weft__sys_describe(fd, what, sizeof what);
-    add(left, "; %d more open descriptors, the first is %d (%s)", after->count - before->count, fd,
+    add(left, "; open descriptors: %d more, the first is %d (%s)", after->count - before->count, fd,
         what);
 }
 
@@ -262,7 +262,7 @@ static void judge(struct trial *trial, struct trial *spare, const struct usual *
     look_at_objects(&trial->probe, usual, left);
     look_at_descriptors(trial, left);
     if (trial->after.pieces > trial->before.pieces)
-        add(left, "; %lld more pieces of memory allocated by weft",
+        add(left, "; memory allocated by weft: %lld more pieces",
             (long long)(trial->after.pieces - trial->before.pieces));
     if (trial->reports)
         add(left, "; %s", trial->said.text);

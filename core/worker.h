@@ -64,12 +64,12 @@ struct worker {
 };
 
 struct runtime {
-    weft_options options;   /* (i) filled in */
-    uint32_t worker_count;  /* (i) */
-    struct worker *workers; /* (i) */
-    bool is_migrating;      /* (i) WEFT_DEBUG=migrate */
-    bool is_reporting;      /* (i) reports go somewhere */
-    bool has_stood_still;   /* of the thread in weft_run: it was ended by that */
+    weft_options options;         /* (i) filled in */
+    uint32_t worker_count;        /* (i) */
+    struct worker *workers;       /* (i) */
+    bool is_migrating;            /* (i) WEFT_DEBUG=migrate */
+    bool is_reporting;            /* (i) reports go somewhere */
+    _Atomic bool has_stood_still; /* (a) weft_run was ended by that; any thread may stop it */
     struct stacks stacks;
     struct slab slab;
     struct edges edges;

@@ -189,7 +189,7 @@ static void memory_that_is_not_freed_is_found(void **state)
 static void a_queue_that_is_not_destroyed_is_found(void **state)
 {
     (void)state;
-    assert_found(keeps_a_queue, "1 more pieces of memory");
+    assert_found(keeps_a_queue, "memory allocated by weft: 1 more");
     free_lost();
 }
 
@@ -455,6 +455,19 @@ static void a_program_whose_waits_grow_in_number_is_visited_as_often_as_was_coun
     assert_int_equal(points, 2);
 }
 
+static int sleeps_an_hour(void *arg)
+{
+    (void)arg;
+    return weft_sleep(weft_s(3600));
+}
+
+static void a_virtual_clock_is_that_of_every_run(void **state)
+{
+    (void)state;
+    assert_int_equal(weft_test_clock(0), 0);
+    assert_int_equal(weft_test_cancel_everywhere(sleeps_an_hour, NULL), 2); /* or it takes hours */
+}
+
 static int yields_often(void *arg)
 {
     int rc = 0;
@@ -531,6 +544,7 @@ int main(void)
         cmocka_unit_test(the_waits_of_children_count),
         cmocka_unit_test(a_program_that_never_waits_has_no_points),
         cmocka_unit_test(a_program_whose_waits_grow_in_number_is_visited_as_often_as_was_counted),
+        cmocka_unit_test(a_virtual_clock_is_that_of_every_run),
         cmocka_unit_test(of_too_many_points_an_even_choice_is_visited),
         cmocka_unit_test(a_function_that_fails_by_itself_is_given_back),
         cmocka_unit_test(a_test_inside_a_runtime_is_refused),
