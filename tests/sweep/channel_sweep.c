@@ -64,7 +64,12 @@ static int belt_init(struct belt *belt, size_t capacity, int senders)
     *belt = (struct belt){.quit = WEFT_EVENT_INIT, .senders = senders};
     int rc = weft_channel_init(&belt->channel, sizeof(long), capacity);
 
-    return rc < 0 ? rc : weft_channel_init(&belt->other, sizeof(long), 1);
+    if (rc < 0)
+        return rc;
+    rc = weft_channel_init(&belt->other, sizeof(long), 1);
+    if (rc < 0)
+        weft_channel_destroy(&belt->channel);
+    return rc;
 }
 
 /* Runs two tasks of each kind; one that is cancelled leaves the others alone. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/sys.h"
 #include "core/worker.h"
 
 #define ALL_WHENS (1u << PROBE_BEFORE | 1u << PROBE_WAITING | 1u << PROBE_WOKEN | 1u << PROBE_TWICE)
@@ -15,23 +16,33 @@
 struct books books;
 
 static struct {
-    uint64_t points, runs, scenarios;
+    uint64_t points, runs, scenarios, starved;
 } total;
 
 /* --- the books ----------------------------------------------------------------------------------- */
+
+/* What runs short: the k-th piece of memory that the scenario asks weft for. */
+static struct {
+    _Atomic bool is_on; /* the runtime's own start is tried in fault_test */
+    _Atomic int asked;
+    int fail_at; /* 1: the first */
+    _Atomic bool has_failed;
+} memory;
 
 bool sweep_holds(bool holds, int line)
 {
     int none = 0;
 
-    if (!holds)
+    /* Without memory other things happen than the scenario expects; the accounts balance all the same. */
+    if (!holds && !atomic_load(&memory.has_failed))
         (void)atomic_compare_exchange_strong(&books.wrong, &none, line); /* the first counts */
     return holds;
 }
 
 int sweep_cut(long long rc, int line)
 {
-    (void)sweep_holds(rc >= 0 || rc == -ECANCELED, line);
+    if ((rc != -ENOMEM && rc != -EAGAIN) || !atomic_load(&memory.has_failed))
+        (void)sweep_holds(rc >= 0 || rc == -ECANCELED, line);
     return rc < 0 ? (int)rc : 0;
 }
 
@@ -159,6 +170,61 @@ static int runs_beside_the_other(void *arg)
     return rc < 0 ? rc : detached;
 }
 
+/* --- out of memory ------------------------------------------------------------------------------ */
+
+static int fails_the_kth(const char *call)
+{
+    if (!atomic_load(&memory.is_on) || (strcmp(call, "alloc") != 0 && strcmp(call, "mmap") != 0))
+        return 0;
+    if (atomic_fetch_add(&memory.asked, 1) + 1 != memory.fail_at)
+        return 0;
+    atomic_store(&memory.has_failed, true);
+    return -ENOMEM;
+}
+
+static int runs_short(void *arg)
+{
+    atomic_store(&memory.is_on, true);
+    int rc = other.fn(arg); /* suspends: worker, errno stale */
+    atomic_store(&memory.is_on, false);
+    return rc;
+}
+
+/* Runs the scenario with its first allocation failing, then its second, until there are no more. */
+static void run_out_of_memory(const char *name)
+{
+    const weft_options options = {.workers = 1};
+
+    weft__sys_fault = fails_the_kth;
+    for (memory.fail_at = 1;; memory.fail_at++) {
+        int64_t before = weft__sys_live();
+        atomic_store(&memory.asked, 0);
+        atomic_store(&memory.has_failed, false);
+        memset(&books, 0, sizeof books);
+
+        int rc = weft_run_with(&options, runs_short, NULL);
+        bool has_failed = atomic_load(&memory.has_failed);
+        const char *words = settle(NULL);
+
+        /* -EAGAIN: a pool without memory for its first thread */
+        bool is_plain =
+            rc >= 0 || (has_failed && (rc == -ENOMEM || rc == -ECANCELED || rc == -EAGAIN));
+
+        if (words || weft__sys_live() != before || !is_plain)
+            print_message("%s, allocation %d fails: %s, %lld pieces left; %s\n", name,
+                          memory.fail_at, weft_strerror(rc), (long long)(weft__sys_live() - before),
+                          words ? words : "the books balance");
+        assert_null(words);
+        assert_int_equal(weft__sys_live(), before);
+        assert_true(is_plain);
+        if (!has_failed)
+            break;
+        total.starved++;
+    }
+    weft__sys_fault = NULL;
+    check_progress();
+}
+
 /* --- sweeping ------------------------------------------------------------------------------------- */
 
 static void sweep_with(const char *name, struct sweep *sweep)
@@ -189,6 +255,7 @@ void sweep_run(const char *name, weft_fn fn)
     sweep_with(name, &here);
     other.fn = fn;
     sweep_with(name, &there);
+    run_out_of_memory(name);
     total.points += here.points;
     total.scenarios++;
     print_message("%s: %d points, %d runs\n", name, (int)here.points,
@@ -199,8 +266,10 @@ int sweep_group(const struct CMUnitTest *tests, size_t count)
 {
     int failed = check_group(tests, count);
 
-    printf("measured: %llu suspension points of %llu scenarios, cancelled in %llu runs\n",
+    printf("measured: %llu suspension points of %llu scenarios, cancelled in %llu runs; %llu runs "
+           "short "
+           "of memory\n",
            (unsigned long long)total.points, (unsigned long long)total.scenarios,
-           (unsigned long long)total.runs);
+           (unsigned long long)total.runs, (unsigned long long)total.starved);
     return failed;
 }

@@ -9,6 +9,7 @@
  * its wake, and twice); then with two, cancelled by a task on the other worker at the same moments.
  * What core/testing.h looks for must not be left behind, and the books must balance to the unit.
  * The second needs a worker that stands still: not with WEFT_DEBUG=migrate or clock.
+ * At last each allocation that the scenario causes fails once, one run each, and the books balance.
  * CHECK_SWEEP in the environment is the most points of each scenario to visit, for slow builds.
  */
 #ifndef WEFT_TESTS_SWEEP_H
