@@ -116,7 +116,7 @@ static int forgets_a_task(void *arg)
 
 static int leaves_a_scope_open(void *arg)
 {
-    weft_scope scope;
+    LEFT_BEHIND weft_scope scope;
 
     (void)arg;
     int rc = weft_scope_open(&scope);
