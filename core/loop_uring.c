@@ -12,7 +12,12 @@
  *
  * Invariants  I1  an operation ends with its own completion and nothing else: until then the task is
  *                 suspended and its memory is the kernel's
- *             I2  user_data is the key of a slot, or one of the two small values below
+ *             I2  user_data is the key of a slot, or that of the slot whose cancel it answers, marked,
+ *                 or DATA_BELL
+ *             I3  a cancel that finds nothing is asked again until its target has ended. The kernel
+ *                 finds only what waits: an operation whose descriptor has just become ready stands in
+ *                 a queue of its own, and if somebody else is quicker to take the bytes it goes back
+ *                 to waiting, having never heard of the cancel
  */
 #include <errno.h>
 #include <liburing.h>
@@ -34,11 +39,12 @@
 
 #define BATCH 64 /* completions handled under one lock */
 
-/* user_data of completions that belong to no operation. */
-#define DATA_IGNORE 0
-#define DATA_BELL   1
+/* user_data of completions that belong to no operation: of the bell, and (with its key) of a cancel. */
+#define DATA_BELL      1
+#define DATA_CANCEL_OF KEY_FREE_BIT
 
-/* How long a poll sleeps if the kernel could not take all, or does not watch the bell. */
+/* How long a poll sleeps if the kernel could not take all, does not watch the bell, or has not found
+ * what was to be cancelled. */
 #define HICCUP_NS 1000000
 
 /* One transfer may have more, but the field has 32 bits, and the kernel's own limit is this. */
@@ -50,6 +56,7 @@ struct uring {
     struct opslots slots;
     bool is_bell_watched;
     bool is_bell_broken;
+    bool has_missed; /* a cancel that did not find its target is on the list again: I3 */
 };
 
 static int fault(const char *call) { return weft__sys_fault ? weft__sys_fault(call) : 0; }
@@ -209,13 +216,23 @@ static void queue_cancels(struct uring *uring)
 {
     uint64_t key;
 
+    uring->has_missed = false;
     /* Room first: a key taken from the list must go in. */
     while ((io_uring_sq_space_left(&uring->ring) > 0 || submit(uring)) &&
            (key = weft__opslot_next_cancel(&uring->slots)) != 0) {
         struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
 
-        io_uring_prep_cancel64(sqe, key, 0);
-        io_uring_sqe_set_data64(sqe, DATA_IGNORE); /* the target's own completion tells */
+        io_uring_prep_cancel64(sqe, fault("uring_cancel") < 0 ? 0 : key, 0); /* 0 finds nothing */
+        io_uring_sqe_set_data64(sqe, key | DATA_CANCEL_OF);
+    }
+}
+
+/* What the kernel says of a cancel; that it was heard is told by the target's own end. Slots locked. */
+static void cancel_answered(struct uring *uring, uint64_t key, int rc)
+{
+    if ((rc == -ENOENT || rc == -EALREADY) && weft__opslot_find(&uring->slots, key)) {
+        weft__opslot_ask_cancel_locked(&uring->slots, key);
+        uring->has_missed = true;
     }
 }
 
@@ -235,11 +252,13 @@ static struct opslot take_ended(struct uring *uring, const struct io_uring_cqe *
 
     if (cqe->user_data == DATA_BELL)
         bell_rang(uring, cqe);
-    if (cqe->user_data <= DATA_BELL || !slot)
-        return ended;
-    ended = *slot;
-    *slot->result = cqe->res;
-    weft__opslot_give(&uring->slots, cqe->user_data);
+    else if (cqe->user_data & DATA_CANCEL_OF)
+        cancel_answered(uring, cqe->user_data & ~DATA_CANCEL_OF, cqe->res);
+    else if (slot) {
+        ended = *slot;
+        *slot->result = cqe->res;
+        weft__opslot_give(&uring->slots, cqe->user_data);
+    }
     return ended;
 }
 
@@ -296,7 +315,8 @@ static int poll_ring(struct loop *loop, int64_t ns)
 
     if (woken > 0 || ns <= 0)
         return woken;
-    if ((!is_submitted || uring->is_bell_broken || !uring->is_bell_watched) && ns > HICCUP_NS)
+    bool is_whole = is_submitted && uring->is_bell_watched && !uring->is_bell_broken;
+    if ((!is_whole || uring->has_missed) && ns > HICCUP_NS)
         ns = HICCUP_NS;
     sleep_in_ring(loop, ns);
     return take_completions(uring);

@@ -8,7 +8,7 @@
 #include "core/sys.h"
 
 #define CHUNK_SLOTS 256
-#define MOST_CHUNKS 65536 /* 16 million operations in flight in one loop */
+#define MOST_CHUNKS 65536 /* 16 million operations in flight in one loop; I3 */
 
 static struct opslot *slot_at(struct opslots *slots, uint32_t index)
 {
@@ -107,9 +107,8 @@ void weft__opslot_give(struct opslots *slots, uint64_t key)
         recycle(slots, (uint32_t)key);
 }
 
-void weft__opslot_ask_cancel(struct opslots *slots, uint64_t key)
+void weft__opslot_ask_cancel_locked(struct opslots *slots, uint64_t key)
 {
-    lock_acquire(&slots->lock);
     struct opslot *slot = weft__opslot_find(slots, key);
 
     if (slot && !slot->is_to_cancel) {
@@ -117,6 +116,12 @@ void weft__opslot_ask_cancel(struct opslots *slots, uint64_t key)
         slot->next = slots->to_cancel;
         slots->to_cancel = (uint32_t)key + 1;
     }
+}
+
+void weft__opslot_ask_cancel(struct opslots *slots, uint64_t key)
+{
+    lock_acquire(&slots->lock);
+    weft__opslot_ask_cancel_locked(slots, key);
     lock_release(&slots->lock);
 }
 

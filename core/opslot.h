@@ -7,7 +7,7 @@
  *
  * Invariants  I1  a slot, once made, is there until the loop is destroyed
  *             I2  everything but `used` is read and written under the lock
- *             I3  no key is below 2^32: small values are free for other purposes
+ *             I3  no key is below 2^32, and none has KEY_FREE_BIT: both are free for other purposes
  */
 #ifndef WEFT_CORE_OPSLOT_H
 #define WEFT_CORE_OPSLOT_H
@@ -17,6 +17,8 @@
 
 #include "core/lock.h"
 #include "core/wait.h"
+
+#define KEY_FREE_BIT UINT64_C(0x80000000)
 
 struct opslot {
     uint32_t generation; /* of the key that is valid, or will be next; never 0 */
@@ -52,6 +54,8 @@ void weft__opslot_give(struct opslots *slots, uint64_t key);
 
 /* Puts a key on the list of those to cancel; nothing if it has ended or is there already. */
 void weft__opslot_ask_cancel(struct opslots *slots, uint64_t key);
+
+void weft__opslot_ask_cancel_locked(struct opslots *slots, uint64_t key);
 
 /* Takes a key from that list; 0: it is empty. */
 uint64_t weft__opslot_next_cancel(struct opslots *slots);

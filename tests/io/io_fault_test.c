@@ -207,6 +207,30 @@ static void a_connect_that_fails_half_way_leaves_nothing(void **state)
     weft__sys_fault = NULL;
 }
 
+static int cancel_what_is_not_found(void *arg)
+{
+    int ends[2];
+
+    (void)arg;
+    wire(ends);
+    weft_future reader = weft_spawn(read_byte, &ends[0]);
+    until_in_flight(ends[0], 1);
+    fail_next("uring_cancel", -ENOENT);
+    EXPECT(weft_cancel(reader), 0);
+    EXPECT(weft_await(reader), -ECANCELED);
+    close_both(ends);
+    return 0;
+}
+
+/* The kernel does not find a read whose bytes have just come; and if somebody else takes them, it goes
+ * on waiting. */
+static void a_cancel_that_the_kernel_did_not_find_is_asked_again(void **state)
+{
+    weft__sys_fault = fail_call;
+    RUN_EVERYWHERE(cancel_what_is_not_found);
+    weft__sys_fault = NULL;
+}
+
 static void a_listen_that_fails_half_way_leaves_nothing(void **state)
 {
     const char *calls[] = {"socket", "setsockopt", "bind", "listen"};
@@ -237,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_read_without_memory_has_read_nothing),
         cmocka_unit_test(a_connect_that_fails_half_way_leaves_nothing),
         cmocka_unit_test(a_listen_that_fails_half_way_leaves_nothing),
+        cmocka_unit_test(a_cancel_that_the_kernel_did_not_find_is_asked_again),
     };
 
     return CHECK_GROUP(tests);
