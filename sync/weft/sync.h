@@ -15,9 +15,9 @@
  * until they get what they wait for. Nothing here allocates, except weft_queue_init.
  *
  * The objects are the caller's memory, and must outlive every call on them. But whoever has got the
- * last lock, permit, event or item that the object had to give may free it at once (a mutex: once it
- * has unlocked it), even if the call that gave it has not returned yet: that call will not touch the
- * object any more.
+ * last lock, permit or event that the object had to give may free it at once (a mutex: once it has
+ * unlocked it), even if the call that gave it has not returned yet: that call will not touch the object
+ * any more. A queue may be destroyed when all puts that had to wait have returned.
  */
 #ifndef WEFT_SYNC_H
 #define WEFT_SYNC_H
