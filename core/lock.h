@@ -33,4 +33,14 @@ static inline void lock_release(struct lock *lock)
         weft__unlock_slow(lock);
 }
 
+/* Waits until the one who holds it now has let it go. For who was woken under the lock: the waker held
+ * it then, so that to find it free is enough. */
+static inline void lock_pass(struct lock *lock)
+{
+    if (load_seq(&lock->state) == 0) /* pairs with lock_release() */
+        return;
+    lock_acquire(lock);
+    lock_release(lock);
+}
+
 #endif

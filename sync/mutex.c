@@ -160,11 +160,11 @@ static int wait_for_turn(struct mutex *mutex, struct task *task, uint64_t me, en
     int rc = weft__wait_commit(&waiter, kind); /* suspends: worker, errno stale */
 
     edge_lift(&waiter);
-    waitlist_leave(&mutex->list.lock, &mutex->list.waiters, &waiter);
-    if (rc < 0)
-        return rc;
-    if (rc == WAKE_DEADLOCK)
-        return weft__edge_answer(&waiter);
+    if (rc < 0 || rc == WAKE_DEADLOCK) {
+        waitlist_leave(&mutex->list.lock, &mutex->list.waiters, &waiter);
+        return rc < 0 ? rc : weft__edge_answer(&waiter);
+    }
+    lock_pass(&mutex->list.lock); /* granted: it is in the list no more */
     hold(mutex, task, me);
     return rc == TURN_OWNER_ENDED ? -EOWNERDEAD : 0;
 }
@@ -234,7 +234,7 @@ static bool hand_over(struct mutex *mutex, uint64_t me, uint64_t dead)
 
         if (weft__wake(waiter, tells ? TURN_OWNER_ENDED : TURN)) {
             next |= tells ? 0 : dead;
-            /* release: pairs with the lock of the list, which the next owner takes before it returns; who
+            /* release: pairs with the lock of the list, which the next owner passes before it returns; who
              * else changes the word holds that lock, or does so by compare-and-swap */
             store_release(&mutex->owner, list_is_empty(waiters) ? next : next | OWNER_WAITED);
             return true;

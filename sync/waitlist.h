@@ -7,10 +7,10 @@
  *     waitlist_leave                            on every way out, granted or cancelled
  *
  * Invariants  I1  a waiter is linked, popped and woken under the lock only
- *             I2  a waiter returns to its caller only after it has held the lock once more
+ *             I2  a waiter returns to its caller only after who woke it has let go of the lock
  *
- * I2 is why every wait ends with waitlist_leave, although one that was granted has nothing to unlink:
- * the one that grants still holds the lock then. Without I2 the woken one could free the object (it
+ * I2 is why every wait ends with waitlist_leave, or with lock_pass if it was granted and has nothing to
+ * unlink: the one that grants still holds the lock then. Without I2 the woken one could free the object (it
  * may have been the last that needs it) or end the runtime, while the other is still at work on them:
  * the trap that sem_post and sem_destroy of glibc fell into (bug 12674).
  * The lock's own last access is safe for the same purpose: see core/lock.h.
