@@ -117,7 +117,7 @@ void weft__sys_munmap(void *at, size_t bytes)
 {
     int saved = errno;
 
-    add_relaxed(&live, -1); /* relaxed: a statistic */
+    add_relaxed(&live, -1);  /* relaxed: a statistic */
     (void)munmap(at, bytes); /* fails only for wrong arguments, or for want of mappings */
     errno = saved;
 }

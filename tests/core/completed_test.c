@@ -425,7 +425,7 @@ static void what_waits_for_the_caller_is_edeadlk_and_its_own_again(void **state)
             assert_int_equal(seen.third, -EDEADLK);
             assert_int_equal(seen.second, 7);
             assert_int_equal(seen.statuses[0], 0); /* it was the caller's again */
-        } else { /* the other one did */
+        } else {                                   /* the other one did */
             assert_int_equal(seen.third, 1);
             assert_int_equal(seen.second, -EDEADLK);
             assert_int_equal(seen.statuses[0], -ESTALE);
