@@ -103,14 +103,13 @@ static struct task *take_run_next(struct worker *worker)
 static void look_out(struct worker *worker)
 {
     struct runtime *runtime = worker->runtime;
-    int woken = 0;
 
+    /* Whether anything came, here and below, shows in the deque. */
     if (load_relaxed(&worker->timers.first) != INT64_MAX) /* relaxed: see timer.c */
-        woken += weft__timers_fire(&worker->timers, weft__quiet_now(runtime));
+        (void)weft__timers_fire(&worker->timers, weft__quiet_now(runtime));
     if (worker->loop.ops->is_busy(&worker->loop))
-        woken += worker->loop.ops->poll(&worker->loop, 0) > 0;
-    (void)woken;
-    (void)inbox_take(worker, &worker->inbox); /* whether anything came shows in the deque */
+        (void)worker->loop.ops->poll(&worker->loop, 0);
+    (void)inbox_take(worker, &worker->inbox);
     if (inbox_take(worker, &runtime->inbox))
         weft__park_notify(runtime);
 }
