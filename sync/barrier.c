@@ -113,8 +113,7 @@ int weft_barrier_wait(weft_barrier *handle)
         lock_release(&barrier->list.lock);
         return last;
     }
-    waitlist_enter(&barrier->list.waiters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "a barrier");
+    waitlist_enter(&barrier->list.waiters, &waiter, WAIT_CANCELLABLE, "a barrier");
     waiter.count = barrier->list.round;
     barrier->arrived++;
     lock_release(&barrier->list.lock);

@@ -70,8 +70,7 @@ static int wait_for_send(struct broadcast *broadcast)
 {
     struct waiter waiter;
 
-    waitlist_enter(&broadcast->list.waiters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "an item of a broadcast");
+    waitlist_enter(&broadcast->list.waiters, &waiter, WAIT_CANCELLABLE, "an item of a broadcast");
     waiter.count = broadcast->list.round;
     lock_release(&broadcast->list.lock);
 

@@ -264,14 +264,11 @@ int weft_send(weft_channel *handle, const void *item)
         lock_release(&channel->lock);
         return rc;
     }
-    waitlist_enter(&channel->senders, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "room in a channel");
+    waitlist_enter(&channel->senders, &waiter, WAIT_CANCELLABLE, "room in a channel");
     waiter.item = (void *)(uintptr_t)item; /* only read */
-    lock_release(&channel->lock);
 
-    rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
-
-    waitlist_leave(&channel->lock, &channel->senders, &waiter);
+    /* suspends: worker, errno stale */
+    rc = waitlist_wait(&channel->lock, &channel->senders, &waiter);
     if (rc < 0)
         return rc;
     return waiter.count == CHANNEL_MET ? 0 : -EPIPE;
@@ -305,14 +302,11 @@ int weft_receive(weft_channel *handle, void *ret_item)
             weft__sys_free(emptied);
         return rc;
     }
-    waitlist_enter(&channel->receivers, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "an item of a channel");
+    waitlist_enter(&channel->receivers, &waiter, WAIT_CANCELLABLE, "an item of a channel");
     waiter.item = ret_item;
-    lock_release(&channel->lock);
 
-    rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
-
-    waitlist_leave(&channel->lock, &channel->receivers, &waiter);
+    /* suspends: worker, errno stale */
+    rc = waitlist_wait(&channel->lock, &channel->receivers, &waiter);
     if (rc < 0)
         return rc;
     return waiter.count == CHANNEL_MET ? 1 : 0;

@@ -38,8 +38,7 @@ int weft_cond_wait(weft_cond *handle, weft_mutex *mutex)
         return rc;
 
     lock_acquire(&cond->list.lock);
-    waitlist_enter(&cond->list.waiters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "a condition");
+    waitlist_enter(&cond->list.waiters, &waiter, WAIT_CANCELLABLE, "a condition");
     waiter.count = cond->list.round;
     lock_release(&cond->list.lock);
     (void)weft_unlock(mutex); /* it is ours, so it cannot fail */

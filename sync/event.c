@@ -100,13 +100,10 @@ int weft_event_wait(weft_event *handle)
         lock_release(&event->list.lock);
         return 0;
     }
-    waitlist_enter(&event->list.waiters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "an event");
+    waitlist_enter(&event->list.waiters, &waiter, WAIT_CANCELLABLE, "an event");
     waiter.count = event->list.round;
-    lock_release(&event->list.lock);
 
-    rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
-
-    waitlist_leave(&event->list.lock, &event->list.waiters, &waiter);
+    /* suspends: worker, errno stale */
+    rc = waitlist_wait(&event->list.lock, &event->list.waiters, &waiter);
     return rc;
 }

@@ -149,8 +149,7 @@ int weft_limiter_enter(weft_limiter *handle)
         lock_release(&limiter->list.lock);
         return rc;
     }
-    waitlist_enter(&limiter->list.waiters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "a place in a limiter");
+    waitlist_enter(&limiter->list.waiters, &waiter, WAIT_CANCELLABLE, "a place in a limiter");
     lock_release(&limiter->list.lock);
 
     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */

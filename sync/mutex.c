@@ -150,8 +150,7 @@ static int wait_for_turn(struct mutex *mutex, struct task *task, uint64_t me, en
         return is_told && was & OWNER_DEAD ? -EOWNERDEAD : 0;
     }
     edge_lay(task, &edge);
-    waitlist_enter(&mutex->list.waiters, &waiter, kind);
-    wait_is_for(&waiter, "a mutex");
+    waitlist_enter(&mutex->list.waiters, &waiter, kind, "a mutex");
     waiter.item = (void *)(uintptr_t)me;
     waiter.count = is_told;
     lock_release(&mutex->list.lock);

@@ -51,8 +51,7 @@ static int wait_for_end(struct once *once, uint64_t me)
 {
     struct waiter waiter;
 
-    waitlist_enter(&once->list.waiters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "the one who runs it");
+    waitlist_enter(&once->list.waiters, &waiter, WAIT_CANCELLABLE, "the one who runs it");
     lock_release(&once->list.lock);
 
     int rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */

@@ -149,14 +149,10 @@ int weft_queue_put(weft_queue *handle, void *item)
         lock_release(&queue->lock);
         return rc;
     }
-    waitlist_enter(&queue->putters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "room in a queue");
+    waitlist_enter(&queue->putters, &waiter, WAIT_CANCELLABLE, "room in a queue");
     waiter.item = item;
-    lock_release(&queue->lock);
 
-    rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
-
-    waitlist_leave(&queue->lock, &queue->putters, &waiter);
+    rc = waitlist_wait(&queue->lock, &queue->putters, &waiter); /* suspends: worker, errno stale */
     return rc == PUT_CLOSED ? -EPIPE : rc;
 }
 
@@ -185,13 +181,9 @@ int weft_queue_get(weft_queue *handle, void **ret_item)
         lock_release(&queue->lock);
         return rc;
     }
-    waitlist_enter(&queue->getters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "an item of a queue");
-    lock_release(&queue->lock);
+    waitlist_enter(&queue->getters, &waiter, WAIT_CANCELLABLE, "an item of a queue");
 
-    rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
-
-    waitlist_leave(&queue->lock, &queue->getters, &waiter);
+    rc = waitlist_wait(&queue->lock, &queue->getters, &waiter); /* suspends: worker, errno stale */
     if (rc == GET_ITEM)
         *ret_item = waiter.item;
     return rc;

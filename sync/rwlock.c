@@ -148,8 +148,7 @@ static int wait_for_turn(struct rwlock *lock, uint32_t want, enum wait_kind kind
         probe_took(lock, "read-write lock", 1);
         return 0;
     }
-    waitlist_enter(&lock->list.waiters, &waiter, kind);
-    wait_is_for(&waiter, "a read-write lock");
+    waitlist_enter(&lock->list.waiters, &waiter, kind, "a read-write lock");
     waiter.count = want;
     lock_release(&lock->list.lock);
 

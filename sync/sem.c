@@ -132,8 +132,7 @@ static int wait_for_turn(struct sem *sem, uint32_t n)
         lock_release(&sem->list.lock);
         return taken(sem, n);
     }
-    waitlist_enter(&sem->list.waiters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "a permit");
+    waitlist_enter(&sem->list.waiters, &waiter, WAIT_CANCELLABLE, "a permit");
     waiter.count = n;
     lock_release(&sem->list.lock);
 

@@ -66,13 +66,10 @@ int weft_wait_group_wait(weft_wait_group *handle)
         lock_release(&group->list.lock);
         return 0;
     }
-    waitlist_enter(&group->list.waiters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "a wait group");
+    waitlist_enter(&group->list.waiters, &waiter, WAIT_CANCELLABLE, "a wait group");
     waiter.count = group->list.round;
-    lock_release(&group->list.lock);
 
-    rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
-
-    waitlist_leave(&group->list.lock, &group->list.waiters, &waiter);
+    /* suspends: worker, errno stale */
+    rc = waitlist_wait(&group->list.lock, &group->list.waiters, &waiter);
     return rc;
 }

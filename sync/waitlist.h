@@ -2,9 +2,9 @@
  * waitlist - who waits at an object of sync/, in the order of arrival, under the object's lock.
  *
  *     acquire; if it can be had at once: take it, release, return
- *     waitlist_enter; release
- *     rc = weft__wait_commit(...)               suspends: worker, errno stale
- *     waitlist_leave                            on every way out, granted or cancelled
+ *     waitlist_enter; release                   \
+ *     rc = weft__wait_commit(...)                > waitlist_wait; suspends: worker, errno stale
+ *     waitlist_leave                            /  on every way out, granted or cancelled
  *
  * Invariants  I1  a waiter is linked, popped and woken under the lock only
  *             I2  a waiter returns to its caller only after who woke it has let go of the lock
@@ -41,13 +41,16 @@ _Static_assert(offsetof(struct waitlist, lock) == offsetof(weft__waitlist, lock)
 _Static_assert(offsetof(struct waitlist, round) == offsetof(weft__waitlist, round), "same place");
 _Static_assert(offsetof(struct waitlist, waiters) == offsetof(weft__waitlist, first), "same place");
 
-/* Begins a wait of this kind, with count 0 and no item, at the end of the list. Lock held. */
-static inline void waitlist_enter(struct list *waiters, struct waiter *waiter, enum wait_kind kind)
+/* Begins a wait of this kind, for `what` in words, with count 0 and no item, at the end of the list.
+ * Lock held. */
+static inline void waitlist_enter(struct list *waiters, struct waiter *waiter, enum wait_kind kind,
+                                  const char *what)
 {
     if (kind == WAIT_CANCELLABLE)
         weft__wait_begin_cancellable(waiter);
     else
         weft__wait_begin(waiter);
+    wait_is_for(waiter, what);
     waiter->count = 0;
     waiter->item = NULL;
     list_push_last(waiters, &waiter->link);
@@ -60,6 +63,16 @@ static inline void waitlist_leave(struct lock *lock, struct list *waiters, struc
     if (waiter->linked)
         list_remove(waiters, &waiter->link);
     lock_release(lock);
+}
+
+/* The wait that has just been entered: lets go of the lock, waits, and leaves. Returns what ended it.
+ * Suspends: worker, errno stale. */
+static inline int waitlist_wait(struct lock *lock, struct list *waiters, struct waiter *waiter)
+{
+    lock_release(lock);
+    int rc = weft__wait_commit(waiter, WAIT_CANCELLABLE);
+    waitlist_leave(lock, waiters, waiter);
+    return rc;
 }
 
 /* The one that has waited longest, unlinked; NULL if nobody waits. It may be cancelled already:

@@ -50,8 +50,7 @@ static int wait_for_change(struct watch *watch)
 {
     struct waiter waiter;
 
-    waitlist_enter(&watch->list.waiters, &waiter, WAIT_CANCELLABLE);
-    wait_is_for(&waiter, "a new value of a watch");
+    waitlist_enter(&watch->list.waiters, &waiter, WAIT_CANCELLABLE, "a new value of a watch");
     waiter.count = watch->list.round;
     lock_release(&watch->list.lock);
 
