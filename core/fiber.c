@@ -19,7 +19,6 @@
 #endif
 
 /* In switch_<arch>.S or fiber_ucontext.c. */
-void weft__switch(void **save_sp, void *load_sp);
 void *weft__switch_prepare(void *low, size_t bytes, void (*entry)(void *), void *arg);
 
 void weft__fiber_init(struct fiber *fiber, void *low, size_t bytes, void (*entry)(void *),
@@ -75,26 +74,26 @@ void weft__fiber_arrive(struct fiber *fiber)
 #endif
 }
 
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
 void weft__fiber_switch(struct fiber *from, struct fiber *to)
 {
-#if defined(WEFT_ASAN)
+#    if defined(WEFT_ASAN)
     __sanitizer_start_switch_fiber(&from->fake_stack, to->stack_low, to->stack_bytes);
-#endif
-#if defined(WEFT_TSAN)
+#    else
     __tsan_switch_to_fiber(to->tsan, 0);
-#endif
-    weft__switch(&from->sp, to->sp);
+#    endif
+    context_switch(&from->sp, to->sp);
     weft__fiber_arrive(from);
 }
 
 void weft__fiber_leave(struct fiber *from, struct fiber *to)
 {
-#if defined(WEFT_ASAN)
+#    if defined(WEFT_ASAN)
     __sanitizer_start_switch_fiber(NULL, to->stack_low, to->stack_bytes);
-#endif
-#if defined(WEFT_TSAN)
+#    else
     __tsan_switch_to_fiber(to->tsan, 0);
-#endif
-    weft__switch(&from->sp, to->sp);
+#    endif
+    context_switch(&from->sp, to->sp);
     __builtin_unreachable();
 }
+#endif

@@ -1,9 +1,9 @@
 /*
  * fiber - a saved context: where a task, or a worker between tasks, goes on.
  *
- * fiber_switch saves the callee-saved registers and the floating-point control words on the running
- * stack, stores the stack pointer in the one fiber and loads it from the other. The sanitizers and
- * Valgrind are told about each switch; without them, those calls compile to nothing.
+ * fiber_switch saves the registers that must outlive a call and the floating-point control words on the
+ * running stack, stores the stack pointer in the one fiber and loads it from the other. The sanitizers
+ * are told about each switch (fiber.c); without them it is the bare switch of the processor.
  */
 #ifndef WEFT_CORE_FIBER_H
 #define WEFT_CORE_FIBER_H
@@ -23,6 +23,14 @@
 #    if __has_feature(thread_sanitizer)
 #        define WEFT_TSAN 1
 #    endif
+#endif
+
+#if defined(__x86_64__) && !defined(WEFT_UCONTEXT)
+#    include "core/switch_x86_64.h"
+#else
+void weft__switch(void **save_sp, void *load_sp); /* switch_<arch>.S or fiber_ucontext.c */
+
+static inline void context_switch(void **save_sp, void *load_sp) { weft__switch(save_sp, load_sp); }
 #endif
 
 struct fiber {
@@ -48,12 +56,24 @@ void weft__fiber_init_thread(struct fiber *fiber);
 /* Frees what the sanitizers keep for a fiber that has ended. From another fiber. */
 void weft__fiber_destroy(struct fiber *fiber);
 
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+void weft__fiber_switch(struct fiber *from, struct fiber *to);
+void weft__fiber_leave(struct fiber *from, struct fiber *to);
+#else
 /* Saves the running context in `from`, and goes on with `to`. Returns when somebody switches to
  * `from`, perhaps on another thread. */
-void weft__fiber_switch(struct fiber *from, struct fiber *to);
+static inline void weft__fiber_switch(struct fiber *from, struct fiber *to)
+{
+    context_switch(&from->sp, to->sp);
+}
 
 /* As weft__fiber_switch, when `from` never runs again. */
-void weft__fiber_leave(struct fiber *from, struct fiber *to);
+static inline void weft__fiber_leave(struct fiber *from, struct fiber *to)
+{
+    context_switch(&from->sp, to->sp);
+    __builtin_unreachable();
+}
+#endif
 
 /* First thing in an entry function: tells the sanitizers that the switch has arrived. */
 void weft__fiber_arrive(struct fiber *fiber);
