@@ -19,7 +19,8 @@
  *                 caller to the next, under the lock
  *             I4  the first in the list wants more than there is, or somebody who has been woken has
  *                 still to pass the lock, and will serve it
- * Edge        E1  serve: permits release -> try_take, give_back: permits compare-and-swap
+ * Edge        E1  serve: permits release -> try_take, give_back: permits compare-and-swap; and the load
+ *                 of leave_granted
  */
 #include <errno.h>
 
@@ -95,18 +96,38 @@ static void serve(struct sem *sem, uint32_t left)
     store_release(&sem->permits, list_is_empty(waiters) ? left : left | SEM_WAITED); /* E1 */
 }
 
-/* Ends a wait: granted or cancelled, the next may fit now (I4). */
-static void leave(struct sem *sem, struct waiter *waiter)
+/* Under the lock: the first of the list may fit now. */
+static void serve_again(struct sem *sem)
 {
-    lock_acquire(&sem->list.lock);
-    if (waiter->linked)
-        list_remove(&sem->list.waiters, &waiter->link);
-
     uint32_t permits = load_relaxed(&sem->permits); /* relaxed: under its lock */
 
     if (permits & SEM_WAITED)
         serve(sem, permits & ~SEM_WAITED);
+}
+
+/* Ends a wait that a cancel has ended: without the waiter the next may fit (I4). */
+static void leave_cancelled(struct sem *sem, struct waiter *waiter)
+{
+    lock_acquire(&sem->list.lock);
+    if (waiter->linked)
+        list_remove(&sem->list.waiters, &waiter->link);
+    serve_again(sem);
     lock_release(&sem->list.lock);
+}
+
+/* Ends a wait that has been granted: who granted it may have left more to hand out (I4). */
+static void leave_granted(struct sem *sem)
+{
+    lock_pass(&sem->list.lock);
+
+    /* What the granter left, or what others have made of it since: they serve by themselves. */
+    uint32_t permits = load_seq(&sem->permits);
+
+    if (permits & SEM_WAITED && permits != SEM_WAITED) {
+        lock_acquire(&sem->list.lock);
+        serve_again(sem);
+        lock_release(&sem->list.lock);
+    }
 }
 
 /* The permits are the caller's now. */
@@ -138,8 +159,12 @@ static int wait_for_turn(struct sem *sem, uint32_t n)
 
     int rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
 
-    leave(sem, &waiter);
-    return rc < 0 ? rc : taken(sem, n);
+    if (rc < 0) {
+        leave_cancelled(sem, &waiter);
+        return rc;
+    }
+    leave_granted(sem);
+    return taken(sem, n);
 }
 
 /* Returns 0, -EOVERFLOW, or -EAGAIN if there are waiters to look after. */

@@ -71,7 +71,10 @@ static inline int waitlist_wait(struct lock *lock, struct list *waiters, struct 
 {
     lock_release(lock);
     int rc = weft__wait_commit(waiter, WAIT_CANCELLABLE);
-    waitlist_leave(lock, waiters, waiter);
+    if (rc < 0)
+        waitlist_leave(lock, waiters, waiter);
+    else
+        lock_pass(lock); /* granted: it is in the list no more */
     return rc;
 }
 
