@@ -85,6 +85,10 @@ void weft__ready(struct runtime *runtime, struct task *task)
         weft__ready_last(runtime, task);
         return;
     }
+    if (!load_relaxed(&worker->run_next)) {     /* relaxed: only the owner fills it */
+        store_release(&worker->run_next, task); /* pairs with the thief's compare-and-swap */
+        return;
+    }
     task = xchg_seq(&worker->run_next, task); /* the one that it displaces goes into the line */
     if (task)
         weft__ready_last(runtime, task);
