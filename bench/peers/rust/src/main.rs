@@ -1,0 +1,59 @@
+//! The works of bench/run with Tokio and Rayon: bench_rust WORK WORKERS SIZE. See bench/bench.h.
+
+mod meet;
+mod tasks;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+/// With one worker this runtime is as fast as the current-thread one, or faster.
+fn runtime(workers: usize) -> Runtime {
+    Builder::new_multi_thread().worker_threads(workers).enable_all().build().unwrap()
+}
+
+/// The work runs in a task, on a worker; twice, and the second time counts.
+fn timed<W>(workers: usize, size: usize, work: fn(usize) -> W)
+where
+    W: Future<Output = usize> + Send + 'static,
+{
+    runtime(workers).block_on(async {
+        tokio::spawn(work(size)).await.unwrap();
+        let begin = Instant::now();
+        let result = tokio::spawn(work(size)).await.unwrap();
+        say("ns", begin.elapsed());
+        println!("result {result}");
+    });
+}
+
+pub fn say(key: &str, span: Duration) {
+    println!("{key} {}", span.as_nanos());
+}
+
+/// Prints the median and the 99th percentile; sorts the spans.
+pub fn say_spans(spans: &mut [Duration]) {
+    spans.sort();
+    say("p50_ns", spans[spans.len() / 2]);
+    say("p99_ns", spans[spans.len() - 1 - spans.len() / 100]);
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    if words.len() != 4 {
+        eprintln!("usage: bench_rust WORK WORKERS SIZE");
+        std::process::exit(2);
+    }
+    let workers = words[2].parse().unwrap();
+    let size = words[3].parse().unwrap();
+    match words[1].as_str() {
+        "spawn_join" => timed(workers, size, tasks::spawn_join),
+        "spawn_await" => timed(workers, size, tasks::spawn_await),
+        "yield" => timed(workers, size, tasks::take_turns),
+        "skynet" => timed(workers, size, tasks::skynet),
+        "channel_roundtrip" => timed(workers, size, meet::channel_roundtrip),
+        other => {
+            eprintln!("bench_rust: there is no work {other}");
+            std::process::exit(2);
+        }
+    }
+}
