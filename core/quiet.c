@@ -4,6 +4,7 @@
 #include "core/quiet.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "core/bell.h"
 #include "core/sys.h"
@@ -231,8 +232,10 @@ static int64_t jump(struct runtime *runtime, struct worker *self, const struct g
 static bool has_outsiders(struct runtime *runtime, const struct glance *before)
 {
     int bystanders = runtime->options.bystanders;
-    int known = before->threads + bystanders;
+    int known;
 
+    if (__builtin_add_overflow(before->threads, bystanders, &known))
+        known = INT_MAX; /* more than there can be */
     if (bystanders >= 0 && !weft__runtime_is_held()) {
         int threads = weft__sys_threads(known);
 

@@ -3,6 +3,7 @@
  * everything that is no standstill, because something may still come.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -394,11 +395,13 @@ static void no_other_thread_counts_if_the_options_say_so(void **state)
         assert_int_equal(pthread_create(&seen.thread, NULL, naps_until_told, &seen), 0);
         int all = run_with_bystanders(n, -1, waits_for_an_event, &seen);
         int one = run_with_bystanders(n, check_bystanders() + 1, waits_for_an_event, &seen);
+        int most = run_with_bystanders(n, INT_MAX, waits_for_an_event, &seen);
         atomic_store(&seen.go, 1);
         assert_int_equal(pthread_join(seen.thread, NULL), 0);
 
         assert_int_equal(all, -EDEADLK);
         assert_int_equal(one, -EDEADLK);
+        assert_int_equal(most, -EDEADLK);
     }
 }
 
