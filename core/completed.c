@@ -96,6 +96,8 @@ static int wait_locked(struct completed *all, const struct edge_call *call, enum
     if (needs_all)
         edge_lay(all->owner, &edge);
     weft__wait_begin(&waiter);
+    wait_is_for(&waiter,
+                all->until_all ? "all of its futures to end" : "the next of its futures to end");
     all->waiter = &waiter;
     lock_release(&all->lock);
 

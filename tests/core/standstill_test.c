@@ -112,6 +112,18 @@ static int sleeps_for_ever(void *arg)
 
 static int waits_for_a_child(void *arg) { return weft_await(weft_spawn(waits_for_an_event, arg)); }
 
+static int waits_for_the_next_one(void *arg)
+{
+    weft_future future = weft_spawn(waits_for_an_event, arg);
+    weft_completed all;
+    size_t index;
+    int rc = weft_completed_init(&all, &future, 1);
+
+    if (rc == 0)
+        rc = weft_completed_next(&all, &index, NULL);
+    return rc;
+}
+
 static int waits_for_the_members(void *arg)
 {
     weft_scope scope;
@@ -143,9 +155,9 @@ static int waits_in_a_weft_run(void *arg) { return weft_run(waits_for_an_event, 
 static void whatever_is_waited_for_in_vain_ends_the_run(void **state)
 {
     static const weft_fn programs[] = {
-        waits_for_an_event,  waits_for_a_promise,   waits_for_a_permit, waits_for_an_item,
-        sleeps_for_ever,     waits_for_a_child,     yields_first,       sleeps_first,
-        waits_in_a_weft_run, waits_for_the_members,
+        waits_for_an_event,  waits_for_a_promise,   waits_for_a_permit,     waits_for_an_item,
+        sleeps_for_ever,     waits_for_a_child,     yields_first,           sleeps_first,
+        waits_in_a_weft_run, waits_for_the_members, waits_for_the_next_one,
     };
 
     (void)state;
@@ -190,6 +202,17 @@ static void every_task_is_listed_with_its_site_and_what_it_waits_for(void **stat
         /* the others as far as there is room: their sites have paths */
         assert_non_null(strstr(weft_why(), "task the function given to weft_run waits for"));
     }
+}
+
+static void who_goes_through_futures_waits_for_the_next_of_them(void **state)
+{
+    struct seen seen = {.rc = -1};
+
+    (void)state;
+    int rc = run_reported(2, waits_for_the_next_one, &seen);
+
+    assert_int_equal(rc, -EDEADLK);
+    assert_non_null(strstr(seen.text, "waits for the next of its futures to end"));
 }
 
 static int spawns_a_hundred(void *arg)
@@ -724,6 +747,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_is_waited_for_in_vain_ends_the_run),
         cmocka_unit_test(every_task_is_listed_with_its_site_and_what_it_waits_for),
+        cmocka_unit_test(who_goes_through_futures_waits_for_the_next_of_them),
         cmocka_unit_test(a_long_list_is_cut_with_a_word_about_the_rest),
         cmocka_unit_test(the_next_run_is_like_any_other),
         cmocka_unit_test(a_job_that_waits_in_weft_is_no_hope_and_is_listed),
