@@ -91,13 +91,14 @@ void weft__future_report_stale(struct runtime *runtime, weft_future handle)
     uint64_t state = future ? load_seq(&future->state) : 0;
     bool is_same = future_generation(state) == handle.generation;
     bool is_next = future_generation(state) == handle.generation + 1 && !(state & FUTURE_LIVE);
+    /* relaxed: only for people; NULL: the slot was never used, and the handle is an invention */
+    const struct future_kind *kind = future ? load_relaxed(&future->kind) : NULL;
 
-    if (is_same || is_next) /* relaxed: only for people */
+    if (kind && (is_same || is_next))
         weft__report(runtime,
                      "the future of %s %s was used after it had been consumed: await, "
                      "gather or detach it once",
-                     load_relaxed(&future->kind)->name,
-                     future_site(future)); /* relaxed: as above */
+                     kind->name, future_site(future));
     else
         weft__report(runtime, "a future was used long after it had been consumed: await, gather or "
                               "detach it once");
