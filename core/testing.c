@@ -226,17 +226,18 @@ static void note_usual(const struct probe *probe, struct usual *ret_usual)
 /* Whether the heap grows with each repetition of the run: then it is no cache that fills. */
 static bool heap_grows(const struct trial *first, struct trial *again)
 {
-    uint64_t chosen = first->probe.chosen;
-    enum probe_when when = first->probe.when;
+    const struct sweep *sweep = first->sweep;
+    bool grows = true;
 
-    for (int i = 0; i < REPEATS; i++) {
-        if (run_trial(again, first->sweep, chosen, when) < 0 ||
-            again->after.heap <= again->before.heap)
-            return false;
-        if (first->sweep->settle)
-            (void)first->sweep->settle(first->sweep->arg); /* said already, the first time */
+    for (int i = 0; i < REPEATS && grows; i++) {
+        int rc = run_trial(again, sweep, first->probe.chosen, first->probe.when);
+
+        /* What goes on in an abandoned run may still look at the trial: that is not used again. */
+        grows = rc == 0 && !again->is_abandoned && again->after.heap > again->before.heap;
+        if (rc == 0 && sweep->settle)
+            (void)sweep->settle(sweep->arg); /* said already, the first time */
     }
-    return true;
+    return grows;
 }
 
 /* Whether the run ended because nothing could ever happen in it any more. */

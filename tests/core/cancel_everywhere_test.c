@@ -489,6 +489,45 @@ static void of_too_many_points_an_even_choice_is_visited(void **state)
     assert_in_range(sweep.points, 25, 30);
 }
 
+/* What the caller's own books count; and a cache that one run fills. */
+struct books {
+    int runs, settled;
+    void *cache;
+};
+
+static int fills_a_cache(void *arg)
+{
+    struct books *books = arg;
+
+    books->runs++;
+    int rc = weft_yield();
+    if (rc < 0 && !books->cache)
+        books->cache = malloc(10000);
+    return rc;
+}
+
+static const char *settles_books(void *arg)
+{
+    struct books *books = arg;
+
+    books->settled++;
+    return NULL;
+}
+
+static void the_books_are_settled_after_every_run_also_after_one_that_was_repeated(void **state)
+{
+    struct books books = {.runs = 0};
+    struct sweep sweep = {
+        .fn = fills_a_cache, .arg = &books, .whens = 1u << PROBE_BEFORE, .settle = settles_books};
+
+    (void)state;
+    int rc = weft__sweep(&sweep);
+    free(books.cache);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(books.settled, books.runs);
+}
+
 /* --- from where -------------------------------------------------------------------------------------- */
 
 static int fails(void *arg)
@@ -546,6 +585,7 @@ int main(void)
         cmocka_unit_test(a_program_whose_waits_grow_in_number_is_visited_as_often_as_was_counted),
         cmocka_unit_test(a_virtual_clock_is_that_of_every_run),
         cmocka_unit_test(of_too_many_points_an_even_choice_is_visited),
+        cmocka_unit_test(the_books_are_settled_after_every_run_also_after_one_that_was_repeated),
         cmocka_unit_test(a_function_that_fails_by_itself_is_given_back),
         cmocka_unit_test(a_test_inside_a_runtime_is_refused),
     };
