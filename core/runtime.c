@@ -1,5 +1,5 @@
 /*
- * runtime - starting, running, stopping; and the gate for plain threads.
+ * runtime - starting, running, stopping.
  *
  * Stopping, step by step: (1) is_draining: plain threads bring no new work; (2) every future that
  * has not ended is cancelled; (3) wait until all tasks have ended, then the pools, then the tasks
@@ -17,114 +17,19 @@
 #include <weft/testing.h>
 
 #include "core/config.h"
+#include "core/drain.h"
 #include "core/fd.h"
+#include "core/gate.h"
 #include "core/sys.h"
 #include "core/worker.h"
 
-/* The one global: where the runtime is, and who is inside. */
+/* Starting and stopping. */
 static struct {
-    _Atomic(struct runtime *) runtime; /* (a) NULL: not started, or stopped */
-    _Atomic uint32_t entering; /* (a) plain threads between the look at runtime and its count */
-    _Atomic uint32_t runs;     /* (a) how often it was started: 0 tells -ENXIO */
-    _Atomic uint32_t holds;    /* (a) weft_waker_hold minus weft_waker_release */
-    struct lock lock;          /* of starting and stopping, and of the next three */
-    uint32_t starts;           /* weft_start minus weft_stop */
-    bool wants_virtual;        /* weft_test_clock was called, */
-    int64_t grace;             /* with this */
-
-    _Alignas(WEFT_LINE) _Atomic int64_t virtual_now; /* (a) 0: time is real */
-} gate;
-
-/* --- the gate -------------------------------------------------------------------------------- */
-
-static _Thread_local struct runtime *adopted;
-
-/* Not inlined, so that no compiler keeps the thread-local's address over a suspension. */
-static __attribute__((noinline)) struct runtime *adopted_here(void)
-{
-    __asm__ volatile("");
-    return adopted;
-}
-
-void weft__runtime_adopt_thread(struct runtime *runtime) { adopted = runtime; }
-
-/* Where a plain thread is, and how often it has passed the gate. */
-static _Thread_local struct {
-    struct runtime *runtime;
-    uint32_t depth;
-} visit;
-
-static __attribute__((noinline)) __typeof__(&visit) visit_here(void)
-{
-    __asm__ volatile("");
-    return &visit;
-}
-
-struct runtime *weft__runtime_here(uint32_t *ret_depth)
-{
-    *ret_depth = visit_here()->depth;
-    return *ret_depth ? visit_here()->runtime : adopted_here();
-}
-
-/* The runtime that the calling thread belongs to; NULL for a plain thread. */
-static struct runtime *own_runtime(void)
-{
-    struct worker *worker = weft__worker();
-
-    return worker ? worker->runtime : adopted_here();
-}
-
-bool weft__runtime_is_mine(void) { return own_runtime() != NULL; }
-
-int weft__runtime_enter(struct runtime **ret_runtime)
-{
-    struct runtime *runtime = own_runtime();
-
-    if (!runtime) {
-        add_seq(&gate.entering, 1); /* before the look at runtime; pairs with gate_close() */
-        runtime = load_seq(&gate.runtime);
-        if (runtime) {
-            add_seq(&runtime->inside, 1); /* it lives: gate_close() waits for this thread */
-            visit_here()->runtime = runtime;
-            visit_here()->depth++;
-        }
-        if (sub_seq(&gate.entering, 1) == 1 && !load_seq(&gate.runtime))
-            weft__futex_wake(&gate.entering, 1);
-        if (!runtime)
-            return load_seq(&gate.runs) ? -ESHUTDOWN : -ENXIO;
-    }
-    *ret_runtime = runtime;
-    return 0;
-}
-
-void weft__runtime_leave(struct runtime *runtime)
-{
-    _Atomic uint32_t *inside = &runtime->inside;
-
-    if (own_runtime())
-        return;
-    visit_here()->depth--;
-    /* The last one may find the runtime freed already: then the wake is for nobody. */
-    if (sub_seq(inside, 1) == 1 && load_seq(&gate.runtime) != runtime)
-        weft__futex_wake(inside, 1);
-}
-
-static void until_zero(_Atomic uint32_t *count)
-{
-    uint32_t left;
-
-    while ((left = load_seq(count)) > 0)
-        (void)weft__futex_wait(count, left, WEFT_NO_TIMEOUT); /* spurious: look again */
-}
-
-/* Nobody comes in any more; waits until everybody has left. Each runtime counts its own: who is
- * stuck in one that was abandoned must not hold up the next. */
-static void gate_close(struct runtime *runtime)
-{
-    store_seq(&gate.runtime, NULL);
-    until_zero(&gate.entering);
-    until_zero(&runtime->inside);
-}
+    struct lock lock;   /* of all below, held while one of them goes on */
+    uint32_t starts;    /* weft_start minus weft_stop */
+    bool wants_virtual; /* weft_test_clock was called, */
+    int64_t grace;      /* with this */
+} control;
 
 const weft_options *weft__runtime_options(const struct runtime *runtime)
 {
@@ -136,43 +41,16 @@ bool weft__runtime_is_stopping(const struct runtime *runtime)
     return load_seq(&((struct runtime *)(uintptr_t)runtime)->is_draining) != 0;
 }
 
-bool weft__runtime_refuses(const struct runtime *runtime)
-{
-    return weft__runtime_is_stopping(runtime) && !own_runtime();
-}
-
 struct pools *weft__runtime_pools(struct runtime *runtime) { return runtime->pools; }
-
-bool weft__runtime_is_held(void) { return load_seq(&gate.holds) > 0; }
-
-void weft_waker_hold(void) { add_seq(&gate.holds, 1); }
-
-int weft_waker_release(void)
-{
-    uint32_t holds = load_seq(&gate.holds);
-    struct runtime *runtime;
-
-    do {
-        if (holds == 0)
-            return -EPERM;
-    } while (!cas_seq(&gate.holds, &holds, holds - 1));
-    if (holds > 1 || weft__runtime_enter(&runtime) < 0)
-        return 0;
-    /* Perhaps that was the last hope: a worker looks. This takes no lock, for signal handlers. */
-    struct loop *loop = &runtime->workers[0].loop;
-    loop->ops->wake(loop);
-    weft__runtime_leave(runtime);
-    return 0;
-}
 
 /* --- the clock of tests ---------------------------------------------------------------------- */
 
 bool weft__runtime_clock_wanted(int64_t *ret_grace)
 {
-    lock_acquire(&gate.lock);
-    bool is_wanted = gate.wants_virtual;
-    *ret_grace = gate.grace;
-    lock_release(&gate.lock);
+    lock_acquire(&control.lock);
+    bool is_wanted = control.wants_virtual;
+    *ret_grace = control.grace;
+    lock_release(&control.lock);
     return is_wanted;
 }
 
@@ -180,28 +58,13 @@ int weft_test_clock(weft_time grace)
 {
     if (grace < 0)
         return -EINVAL;
-    if (own_runtime())
+    if (weft__runtime_own())
         return -EPERM;
-    lock_acquire(&gate.lock);
-    gate.wants_virtual = true;
-    gate.grace = grace;
-    lock_release(&gate.lock);
+    lock_acquire(&control.lock);
+    control.wants_virtual = true;
+    control.grace = grace;
+    lock_release(&control.lock);
     return 0;
-}
-
-int64_t weft__runtime_virtual_now(void)
-{
-    /* relaxed: who was woken by a jump sees it by the wake */
-    return load_relaxed(&gate.virtual_now);
-}
-
-void weft__runtime_time_jumped(const struct runtime *runtime, int64_t now)
-{
-    int64_t before = load_seq(&gate.virtual_now);
-
-    /* Else it was abandoned, and what is there is nobody's or another's. */
-    if (before != 0 && load_seq(&gate.runtime) == runtime)
-        (void)cas_seq(&gate.virtual_now, &before, now);
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
@@ -300,8 +163,8 @@ static void runtime_free(struct runtime *runtime)
 /* The virtual clock that was asked for: its grace, 0 for the default; negative: none was. */
 static int64_t grace_asked(const struct config *config)
 {
-    if (gate.wants_virtual)
-        return gate.grace;
+    if (control.wants_virtual)
+        return control.grace;
     return config->is_virtual ? 0 : -1;
 }
 
@@ -320,7 +183,7 @@ static int runtime_new(const struct config *config, struct runtime **ret_runtime
     weft__quiet_init(runtime, grace_asked(config));
     weft__quiet_act(runtime);
     /* Handles of an earlier run must not mean anything in this one. */
-    weft__slab_init(&runtime->slab, add_seq(&gate.runs, 1) * 2654435761u | 1);
+    weft__slab_init(&runtime->slab, weft__gate_count_run() * 2654435761u | 1);
     weft__stacks_init(&runtime->stacks);
     runtime->fds = weft__fd_table_new();
     rc = runtime->fds ? workers_init(runtime) : -ENOMEM;
@@ -354,10 +217,8 @@ static int runtime_start(const weft_options *options)
     rc = weft__pools_start(runtime, &runtime->pools);
     if (rc < 0)
         goto end_threads;
-    gate.wants_virtual = false;
-    if (runtime->quiet.is_virtual)
-        store_seq(&gate.virtual_now, weft__quiet_now(runtime));
-    store_seq(&gate.runtime, runtime);
+    control.wants_virtual = false;
+    weft__gate_open(runtime, runtime->quiet.is_virtual ? weft__quiet_now(runtime) : 0);
     weft__quiet_rest(runtime);
     return 0;
 end_threads:
@@ -372,18 +233,18 @@ free_runtime:
 /* Returns 0 or an error; 1 if this call has started the runtime. */
 static int start(const weft_options *options)
 {
-    lock_acquire(&gate.lock);
-    bool is_first = gate.starts == 0;
+    lock_acquire(&control.lock);
+    bool is_first = control.starts == 0;
     int rc = is_first ? runtime_start(options) : 0;
     if (rc == 0)
-        gate.starts++;
-    lock_release(&gate.lock);
+        control.starts++;
+    lock_release(&control.lock);
     return rc == 0 ? is_first : rc;
 }
 
 int weft_start(const weft_options *options)
 {
-    if (own_runtime())
+    if (weft__runtime_own())
         return -EPERM;
     int rc = start(options);
     return rc < 0 ? rc : 0;
@@ -391,131 +252,24 @@ int weft_start(const weft_options *options)
 
 /* --- stopping -------------------------------------------------------------------------------- */
 
-static bool is_task(struct future *future)
-{
-    return load_relaxed(&future->kind) == &weft__task_kind; /* relaxed: a look, it may be over */
-}
-
-/* Cancels a future that is still there. */
-static void cancel_leftover(struct runtime *runtime, struct future *future)
-{
-    uint64_t state = load_seq(&future->state);
-    weft_future handle = {future->slot, future_generation(state)};
-
-    if (state & FUTURE_LIVE && !(state & FUTURE_SCOPED)) /* else its scope's owner ends it */
-        (void)weft__future_cancel(runtime, handle);      /* stale: it has ended meanwhile */
-}
-
-/* Says which futures nobody has asked for. Everything has ended, so nobody will any more. */
-static void report_forgotten(struct runtime *runtime)
-{
-    uint32_t used = weft__slab_used(&runtime->slab);
-
-    for (uint32_t slot = 1; slot <= used; slot++) {
-        struct future *future = weft__slab_at(&runtime->slab, slot);
-        uint64_t state = load_seq(&future->state);
-
-        if (state & FUTURE_LIVE && !(state & (FUTURE_CLAIMED | FUTURE_SCOPED)))
-            weft__report(runtime, "%s %s was never awaited: await, gather or detach its future",
-                         load_relaxed(&future->kind)->name, /* relaxed: nobody is left */
-                         future_site(future));
-    }
-}
-
-/* Tasks that have not ended; says which, if it is given the words. */
-static uint32_t count_live(struct runtime *runtime, const char *words)
-{
-    uint32_t used = weft__slab_used(&runtime->slab);
-    uint32_t live = 0;
-
-    for (uint32_t slot = 1; slot <= used; slot++) {
-        struct future *future = weft__slab_at(&runtime->slab, slot);
-        uint64_t state = load_seq(&future->state);
-
-        if (!(state & FUTURE_LIVE) || state & FUTURE_DONE || !is_task(future))
-            continue;
-        live++;
-        if (words)
-            weft__report(runtime, "task %s %s, and is abandoned", future_site(future), words);
-    }
-    return live;
-}
-
-/* Waits while draining. A count of none is true only if no task has started meanwhile: a task could
- * spawn one into a slot that had been passed, and end before its own was looked at. */
-static int until_tasks_ended(struct runtime *runtime, int64_t deadline)
-{
-    for (;;) {
-        uint32_t signal = load_seq(&runtime->drain_signal); /* before the count */
-        int64_t left = deadline - weft__sys_now();
-
-        bool is_stuck = weft__standstill_is_stuck(runtime);
-
-        if (count_live(runtime, NULL) == 0 &&
-            (is_stuck || load_seq(&runtime->drain_signal) == signal))
-            return 0;
-        if (is_stuck || left <= 0) {
-            (void)count_live(runtime, is_stuck ? "waits for ever, although it was cancelled"
-                                               : "did not end within the shutdown time");
-            return -ETIMEDOUT;
-        }
-        (void)weft__futex_wait(&runtime->drain_signal, signal, left); /* time-out: seen above */
-    }
-}
-
-static int drain(struct runtime *runtime, int64_t deadline)
-{
-    uint32_t used;
-
-    store_seq(&runtime->is_draining, 1); /* before the looks; pairs with start() in task.c */
-    used = weft__slab_used(&runtime->slab);
-    for (uint32_t slot = 1; slot <= used; slot++)
-        cancel_leftover(runtime, weft__slab_at(&runtime->slab, slot));
-    if (load_seq(&runtime->has_stood_still))
-        weft__standstill_drain(runtime);
-    weft__quiet_rest(runtime);
-    int rc = until_tasks_ended(runtime, deadline);
-    weft__standstill_forget(runtime);
-    return rc;
-}
-
-/* After a standstill, with all tasks ended: whether the jobs that are left wait for ever. Returns as
- * soon as that is known. */
-static bool jobs_are_stuck(struct runtime *runtime, int64_t deadline)
-{
-    uint64_t moves = 0;
-    int threads = 0;
-
-    while (!weft__pools_are_asleep(runtime->pools, 0, &moves, &threads)) {
-        if (weft__quiet_is_for_ever(runtime))
-            return true;
-        if (weft__sys_now() >= deadline)
-            return false;
-        (void)weft__futex_wait(&runtime->drain_signal, load_seq(&runtime->drain_signal),
-                               weft_ms(1)); /* until a job, or a worker, has come to rest */
-    }
-    return false;
-}
-
 static int runtime_stop(struct runtime *runtime)
 {
     int64_t deadline = deadline_after(weft__sys_now(), runtime->options.shutdown);
-    int rc = drain(runtime, deadline);
-    bool are_stuck = load_seq(&runtime->has_stood_still) && jobs_are_stuck(runtime, deadline);
+    int rc = weft__drain(runtime, deadline);
+    bool are_stuck =
+        load_seq(&runtime->has_stood_still) && weft__drain_jobs_are_stuck(runtime, deadline);
     int pools_rc = weft__pools_stop(runtime->pools, are_stuck ? 0 : deadline);
 
     if (rc == 0)
         rc = pools_rc;
     if (rc == 0)
-        rc = until_tasks_ended(runtime, deadline); /* those that the last jobs have spawned */
+        rc = weft__drain_wait(runtime, deadline); /* those that the last jobs have spawned */
     if (rc < 0) { /* somebody still runs in it: it is left as it is */
-        store_seq(&gate.runtime, NULL);
-        store_seq(&gate.virtual_now, 0);
+        weft__gate_abandon();
         return rc;
     }
-    gate_close(runtime);
-    store_seq(&gate.virtual_now, 0);
-    report_forgotten(runtime);
+    weft__gate_close(runtime);
+    weft__drain_report_forgotten(runtime);
     threads_end(runtime, runtime->worker_count);
     weft__pools_free(runtime->pools);
     weft__overflow_unwatch();
@@ -528,16 +282,16 @@ int weft_stop(void)
 {
     int rc = 0;
 
-    if (own_runtime())
+    if (weft__runtime_own())
         return -EDEADLK;
-    lock_acquire(&gate.lock);
-    if (gate.starts == 0)
+    lock_acquire(&control.lock);
+    if (control.starts == 0)
         rc = -ENXIO;
-    else if (--gate.starts == 0)
-        rc = runtime_stop(load_seq(&gate.runtime));
+    else if (--control.starts == 0)
+        rc = runtime_stop(weft__gate_runtime());
     else
-        weft__quiet_rest(load_seq(&gate.runtime)); /* the others' runtime goes on without us */
-    lock_release(&gate.lock);
+        weft__quiet_rest(weft__gate_runtime()); /* the others' runtime goes on without us */
+    lock_release(&control.lock);
     return rc;
 }
 
@@ -602,7 +356,7 @@ int weft_run_with(const weft_options *options, weft_fn fn, void *arg)
 {
     int stopped; /* what it had to abandon was reported; the program's status counts */
 
-    return own_runtime() ? call(run_site, fn, arg) : weft__run(options, fn, arg, &stopped);
+    return weft__runtime_own() ? call(run_site, fn, arg) : weft__run(options, fn, arg, &stopped);
 }
 
 int weft_run(weft_fn fn, void *arg) { return weft_run_with(NULL, fn, arg); }
