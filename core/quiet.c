@@ -201,12 +201,11 @@ static int64_t grace_left(struct quiet *quiet, const struct glance *glance)
 {
     int64_t real = weft__sys_now();
 
-    if (!quiet->is_in_grace || quiet->seen != glance->done) {
-        quiet->is_in_grace = true;
+    if (!quiet->grace_ends || quiet->seen != glance->done) {
         quiet->seen = glance->done;
-        quiet->again_at = deadline_after(real, quiet->grace);
+        quiet->grace_ends = deadline_after(real, quiet->grace);
     }
-    return quiet->again_at - real;
+    return quiet->grace_ends - real;
 }
 
 /* Everything sleeps, and a timer is set. Returns for how long `self` may sleep. */
@@ -218,7 +217,7 @@ static int64_t jump(struct runtime *runtime, struct worker *self, const struct g
 
     if (left > 0)
         return left;
-    quiet->is_in_grace = false;
+    quiet->grace_ends = 0;
     if (glance->first > load_seq(&quiet->now)) {
         store_seq(&quiet->now, glance->first); /* before the wakes: I4 */
         weft__runtime_time_jumped(runtime, glance->first);
@@ -253,6 +252,7 @@ static bool stands_still(struct runtime *runtime, const struct glance *before, i
     int64_t real = weft__sys_now();
 
     *ret_again = WEFT_NO_TIMEOUT;
+    quiet->grace_ends = 0; /* there is no timer to jump to */
     if (before->flights > 0)
         return false;
     if (real < quiet->again_at) {

@@ -81,10 +81,10 @@ struct quiet {
     uint64_t thread_moves;    /* grows with each change of the list: I2 */
     struct waiter *runner;    /* the wait of the thread in weft_run */
 
-    struct lock lock; /* who looks; held over the reading of /proc, at most some milliseconds */
-    uint64_t seen;    /* what had been done when time was given; under lock */
-    int64_t again_at; /* real time of the next look, or the end of the grace; under lock */
-    bool is_in_grace; /* under lock */
+    struct lock lock;   /* who looks; held over the reading of /proc, at most some milliseconds */
+    uint64_t seen;      /* what had been done when time was given; under lock */
+    int64_t again_at;   /* real time from which /proc may be read again; under lock */
+    int64_t grace_ends; /* real time; 0: no grace has begun; under lock */
 };
 
 /* A job's thread or a plain thread inside the gate that waits in weft, on its stack. */

@@ -13,6 +13,7 @@
 
 #include <weft/testing.h>
 
+#include "core/worker.h"
 #include "tasks.h"
 
 struct seen {
@@ -742,6 +743,67 @@ static void in_virtual_time_a_timer_is_hope_and_none_is_a_standstill(void **stat
     }
 }
 
+static int sleeps_an_hour(void *arg)
+{
+    (void)arg;
+    return weft_sleep(weft_s(3600));
+}
+
+static int reads_beside_a_sleeper_then_waits(void *arg)
+{
+    struct seen *seen = arg;
+    weft_future sleeper = weft_spawn(sleeps_an_hour, NULL);
+    char byte;
+
+    if (weft_read(seen->fds[0], &byte, 1) != 1 || weft_cancel(sleeper) < 0 ||
+        weft_await(sleeper) != -ECANCELED)
+        return -EPROTO;
+    return waits_for_an_event(arg);
+}
+
+/* Whether time would jump now, were it not for an operation in flight. */
+static bool is_in_grace(void)
+{
+    struct runtime *runtime;
+
+    if (weft__runtime_enter(&runtime) < 0)
+        return false;
+    lock_acquire(&runtime->quiet.lock);
+    bool has_begun = runtime->quiet.grace_ends != 0;
+    lock_release(&runtime->quiet.lock);
+    weft__runtime_leave(runtime);
+    return has_begun;
+}
+
+static void *writes_within_the_grace(void *arg)
+{
+    struct seen *seen = arg;
+
+    while (!is_in_grace())
+        (void)sched_yield(); /* always 0 on Linux */
+    seen->second = (int)write(seen->fds[1], "x", 1);
+    return NULL;
+}
+
+static void a_standstill_does_not_wait_for_the_end_of_a_grace(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        struct seen seen = {.rc = -1};
+
+        assert_int_equal(pipe(seen.fds), 0);
+        assert_int_equal(weft_test_clock(weft_s(3600)), 0);
+        assert_int_equal(pthread_create(&seen.thread, NULL, writes_within_the_grace, &seen), 0);
+        int rc = run_with_bystanders(n, -1, reads_beside_a_sleeper_then_waits, &seen);
+        assert_int_equal(pthread_join(seen.thread, NULL), 0);
+        (void)close(seen.fds[0]);
+        (void)close(seen.fds[1]);
+
+        assert_int_equal(seen.second, 1);
+        assert_int_equal(rc, -EDEADLK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -761,6 +823,7 @@ int main(void)
         cmocka_unit_test(whatever_may_still_come_is_waited_for),
         cmocka_unit_test(a_hold_keeps_the_run_alive_although_no_thread_counts),
         cmocka_unit_test(in_virtual_time_a_timer_is_hope_and_none_is_a_standstill),
+        cmocka_unit_test(a_standstill_does_not_wait_for_the_end_of_a_grace),
         /* last: their threads stay */
         cmocka_unit_test(what_cancellation_does_not_end_is_abandoned_at_once_and_listed),
         cmocka_unit_test(a_job_that_waits_for_ever_is_abandoned_at_once),
