@@ -299,6 +299,20 @@ part_orders() {
     check "every ordered access says why" awk -f tests/orders.awk ./{core,sync,pool,io}/*.[ch]
 }
 
+about_model() { echo "the model checker: every order of the core's protocols, and mutants to prove it"; }
+part_model() {
+    local subject
+    need gcc gcc
+    need_header stdio.h libc6-dev
+    make_ready || return
+    . tests/model/subjects.sh
+    check "building the subjects" tests/model/build.sh
+    for subject in "${subjects[@]}"; do
+        check "$subject" build/model/"$subject"
+    done
+    check "mutants" tests/model/mutants.sh
+}
+
 about_symbols() { echo "what the libraries show and how they are linked"; }
 part_symbols() {
     need_build

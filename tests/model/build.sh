@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# build.sh - makes build/model/<subject>, the programs of the model checker.
+#
+#   tests/model/build.sh                          all
+#   tests/model/build.sh deque                    these
+#   tests/model/build.sh --changed FOLDER FILE deque OUT     the program OUT, with FOLDER/FILE for FILE
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. tests/model/subjects.sh
+
+cc=(gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -no-pie -D_GNU_SOURCE
+    '-DWEFT_TUNING_HEADER="tests/model/tuning.h"')
+here=(-Itests/model/replace -I.)
+# The compiler announces each plain access; plain.c listens, not the library of the sanitizer.
+watched=(-fsanitize=thread --param tsan-instrument-func-entry-exit=0 -U__SANITIZE_THREAD__)
+engine=(tests/model/{coroutine,main,memory,plain,schedule,script,story,sys}.c)
+
+# object SOURCE OUT FLAG...: made anew if a file it was made of is newer.
+object() {
+    local source=$1 out=$2 file fresh=1
+    shift 2
+    if [ -e "$out" ] && [ -e "$out.d" ]; then
+        for file in $(sed 's/^[^:]*://; s/\\$//' "$out.d") tests/model/build.sh; do
+            [ "$file" -ot "$out" ] || fresh=0
+        done
+        [ $fresh = 1 ] && return
+    fi
+    "${cc[@]}" "${here[@]}" "$@" -MMD -MF "$out.d" -c "$source" -o "$out"
+}
+
+# Where an object of a source lies.
+at() { printf 'build/model/objects/%s.o\n' "${@//\//_}"; }
+
+program() {
+    local name=$1 source objects=()
+    for source in ${sources[$name]} "tests/model/$name.c"; do
+        object "$source" "$(at "$source")" "${watched[@]}"
+    done
+    mapfile -t objects < <(at ${sources[$name]} "tests/model/$name.c" "${engine[@]}")
+    "${cc[@]}" -o "build/model/$name" "${objects[@]}"
+}
+
+# Only what the changed file is part of is compiled again.
+changed() {
+    local folder=$1 file=$2 name=$3 out=$4 source objects=()
+    for source in ${sources[$name]} "tests/model/$name.c"; do
+        if [ "$source" = "$file" ] || grep -qE "(^| )$file( |\$)" "$(at "$source").d"; then
+            objects+=("$folder/${source//\//_}.o")
+            [ "$source" = "$file" ] && source=$folder/$file
+            "${cc[@]}" "${watched[@]}" -w -Itests/model/replace "-I$folder" -I. "-ffile-prefix-map=$folder/=" -c "$source" \
+                -o "${objects[-1]}"
+        else
+            objects+=("$(at "$source")")
+        fi
+    done
+    mapfile -t -O ${#objects[@]} objects < <(at "${engine[@]}")
+    "${cc[@]}" -o "$out" "${objects[@]}"
+}
+
+if [ "${1:-}" = --changed ]; then
+    changed "${@:2}"
+    exit
+fi
+mkdir -p build/model/objects
+[ $# -gt 0 ] || set -- "${subjects[@]}"
+for source in "${engine[@]}"; do
+    object "$source" "$(at "$source")"
+done
+for name in "$@"; do
+    program "$name"
+done

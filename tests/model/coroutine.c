@@ -1,0 +1,64 @@
+/*
+ * coroutine - saves the registers that a call must keep, and takes those of the other; elsewhere than on
+ * x86-64 ucontext does, with system calls.
+ */
+#include "tests/model/coroutine.h"
+
+#if defined(__x86_64__)
+
+void model__switch(void **save_sp, void *load_sp);
+
+__asm__(".text\n"
+        ".globl model__switch\n"
+        ".type model__switch, @function\n"
+        "model__switch:\n"
+        "    pushq %rbp\n"
+        "    pushq %rbx\n"
+        "    pushq %r12\n"
+        "    pushq %r13\n"
+        "    pushq %r14\n"
+        "    pushq %r15\n"
+        "    movq %rsp, (%rdi)\n"
+        "    movq %rsi, %rsp\n"
+        "    popq %r15\n"
+        "    popq %r14\n"
+        "    popq %r13\n"
+        "    popq %r12\n"
+        "    popq %rbx\n"
+        "    popq %rbp\n"
+        "    ret\n"
+        ".size model__switch, . - model__switch\n");
+
+void coroutine_init(struct coroutine *coroutine, void *low, size_t bytes, void (*entry)(void))
+{
+    void **top = (void **)(void *)((char *)low + bytes);
+
+    *--top = NULL; /* keeps the stack aligned as after a call */
+    *--top = (void *)entry;
+    for (int i = 0; i < 6; i++)
+        *--top = NULL;
+    coroutine->sp = top;
+}
+
+void coroutine_switch(struct coroutine *from, struct coroutine *to)
+{
+    model__switch(&from->sp, to->sp);
+}
+
+#else
+
+void coroutine_init(struct coroutine *coroutine, void *low, size_t bytes, void (*entry)(void))
+{
+    (void)getcontext(&coroutine->context); /* cannot fail */
+    coroutine->context.uc_stack.ss_sp = low;
+    coroutine->context.uc_stack.ss_size = bytes;
+    coroutine->context.uc_link = NULL;
+    makecontext(&coroutine->context, entry, 0);
+}
+
+void coroutine_switch(struct coroutine *from, struct coroutine *to)
+{
+    (void)swapcontext(&from->context, &to->context); /* cannot fail: the context is whole */
+}
+
+#endif

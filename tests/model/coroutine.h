@@ -1,0 +1,30 @@
+/*
+ * coroutine - the checker's own switch, so that a change of the library's cannot bend its judge.
+ */
+#ifndef WEFT_TESTS_MODEL_COROUTINE_H
+#define WEFT_TESTS_MODEL_COROUTINE_H
+
+#include <stddef.h>
+
+#if defined(__x86_64__)
+
+struct coroutine {
+    void *sp;
+};
+
+#else
+#    include <ucontext.h>
+
+struct coroutine {
+    ucontext_t context;
+};
+
+#endif
+
+/* Makes `coroutine` begin with entry(), which never returns, on this stack. */
+void coroutine_init(struct coroutine *coroutine, void *low, size_t bytes, void (*entry)(void));
+
+/* Goes on with `to`; returns when somebody switches to `from`. */
+void coroutine_switch(struct coroutine *from, struct coroutine *to);
+
+#endif

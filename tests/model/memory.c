@@ -1,0 +1,477 @@
+/*
+ * memory - each location as the list of all that was ever written to it, and who may still see what.
+ *
+ *     deque->tail   0 ----- 1 ----- 2 ----- 1        the writes, oldest first (modification order)
+ *                           ^               ^
+ *                  thief may see these:  its floor, up to the newest
+ *
+ * A load takes any write from the floor of its thread on, and raises the floor. A release write carries the
+ * view of its thread (all its floors, and its clocks for plain data); an acquire load that sees it joins
+ * that view to its own. A read-modify-write reads the newest write, and passes on the view that this
+ * carries (release sequence; plain writes of the same thread do not, as in C++20). A compare-and-swap
+ * that fails is a load, and may have seen any older write that differs.
+ *
+ * Sequentially consistent accesses: see `sc_*` below.
+ *
+ * No load sees a write that is executed after it. C11 would let it, if nothing orders the load before the
+ * write ("load buffering"). If the write does not depend on the load, another schedule has the write first. If
+ * it does, the execution fails here (`check_buffering`): so that no program passes that needs the ban.
+ * The modification order of a location is the order of execution. There are no fences, since weft has none.
+ */
+#include <string.h>
+
+#include "core/atomic.h"
+
+struct write {
+    uint64_t value;
+    uint8_t thread;
+    int16_t event; /* the sequentially consistent one that it is; -1: none */
+    bool carries;  /* `view` is there */
+    struct past past;
+    struct view view; /* what it tells who acquires it */
+};
+
+struct location {
+    uintptr_t at;
+    unsigned bytes;
+    unsigned count;
+    unsigned last_seq; /* index of the last sequentially consistent write */
+    /* When each thread loaded it last, since it wrote it; with acquire, and without. 0: it did not. */
+    uint16_t acquired[MODEL_THREADS + 1], loaded[MODEL_THREADS + 1];
+    uint16_t writes[MODEL_WRITES];
+};
+
+/* Who reads and writes an address, over all executions of a scenario: where only one thread comes nobody
+ * else can step in between. What is learnt in an execution counts from the next one on. */
+struct users {
+    uintptr_t at;
+    uint8_t readers, writers, new_readers, new_writers;
+};
+
+#define WRITES    4096
+#define SLOTS     1024 /* a power of two */
+#define USER_MASK (4096 - 1)
+
+static struct write writes[WRITES];
+static unsigned write_count;
+static struct location locations[MODEL_LOCATIONS];
+static unsigned location_count;
+static struct view views[MODEL_THREADS + 1];
+static struct past pasts[MODEL_THREADS + 1];
+
+static struct slot {
+    uint32_t execution;
+    uint16_t location;
+    uintptr_t at;
+} slots[SLOTS];
+static uint32_t execution;
+
+static struct users users[USER_MASK + 1];
+static bool has_grown;
+
+/* --- views ----------------------------------------------------------------------------------- */
+
+static void join(struct view *into, const struct view *from)
+{
+    for (unsigned i = 0; i < MODEL_LOCATIONS; i++)
+        into->floor[i] = into->floor[i] > from->floor[i] ? into->floor[i] : from->floor[i];
+    for (unsigned i = 0; i < 8; i++)
+        into->clock[i] = into->clock[i] > from->clock[i] ? into->clock[i] : from->clock[i];
+}
+
+static void join_past(struct past *into, const struct past *from)
+{
+    for (unsigned i = 0; i < 8; i++)
+        into->clock[i] = into->clock[i] > from->clock[i] ? into->clock[i] : from->clock[i];
+}
+
+struct view *memory_view(unsigned thread) { return &views[thread]; }
+
+void memory_reset(void)
+{
+    execution++;
+    write_count = location_count = 0;
+    memset(views, 0, sizeof views);
+    memset(pasts, 0, sizeof pasts);
+    for (unsigned i = 0; i <= MODEL_THREADS; i++)
+        views[i].clock[i] = 1;
+}
+
+/* A thread knows all that the set-up did. */
+void memory_thread_starts(unsigned thread)
+{
+    join(&views[thread], &views[MODEL_MAIN]);
+    views[MODEL_MAIN].clock[MODEL_MAIN]++;
+}
+
+/* The check at the end knows all that the threads did. */
+void memory_join_all(void)
+{
+    for (unsigned i = 0; i < MODEL_THREADS; i++)
+        join(&views[MODEL_MAIN], &views[i]);
+    for (unsigned i = 0; i < location_count; i++)
+        views[MODEL_MAIN].floor[i] = (uint8_t)(locations[i].count - 1);
+}
+
+/* --- who uses an address --------------------------------------------------------------------- */
+
+static struct users *users_at(uintptr_t at)
+{
+    for (size_t i = at * 11400714819323198485u >> 52;; i = (i + 1) & USER_MASK) {
+        if (users[i].at == at)
+            return &users[i];
+        if (!users[i].at) {
+            users[i].at = at;
+            return &users[i];
+        }
+    }
+}
+
+/* Lets others come before this access, if that can make a difference. */
+static void point(const volatile void *at, bool writes_it)
+{
+    unsigned self = model_self();
+    uint8_t me = (uint8_t)(1u << self);
+
+    if (self == MODEL_MAIN)
+        return;
+    struct users *user = users_at((uintptr_t)at);
+    uint8_t others = (uint8_t)((writes_it ? user->readers | user->writers : user->writers) & ~me);
+    uint8_t *mine = writes_it ? &user->new_writers : &user->new_readers;
+    if (!(*mine & me)) {
+        *mine |= me;
+        has_grown = true;
+    }
+    schedule_point(others != 0);
+}
+
+bool memory_has_grown(void) { return has_grown; }
+
+/* What was learnt counts from here on. */
+void memory_grown_merge(void)
+{
+    for (unsigned i = 0; i <= USER_MASK; i++) {
+        users[i].readers |= users[i].new_readers;
+        users[i].writers |= users[i].new_writers;
+    }
+    has_grown = false;
+}
+
+void memory_forget(void)
+{
+    memset(users, 0, sizeof users);
+    has_grown = false;
+}
+
+/* --- locations ------------------------------------------------------------------------------- */
+
+static uint64_t in_memory(const volatile void *at, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, (const void *)(uintptr_t)at, bytes);
+    return value;
+}
+
+static uint64_t cut(uint64_t value, unsigned bytes)
+{
+    return bytes == 8 ? value : value & ((UINT64_C(1) << bytes * 8) - 1);
+}
+
+static struct write *newest(struct location *location)
+{
+    return &writes[location->writes[location->count - 1]];
+}
+
+static struct write *append(struct location *location, uint64_t value, unsigned thread)
+{
+    if (location->count == MODEL_WRITES || write_count == WRITES) {
+        model_fail("the checker has no room for more writes");
+        location->count--; /* set-up or check: the failure is recorded */
+    }
+    struct write *write = &writes[write_count];
+    location->writes[location->count++] = (uint16_t)write_count++;
+    write->value = value;
+    write->thread = (uint8_t)thread;
+    write->event = -1;
+    write->carries = false;
+    memset(&write->past, 0, sizeof write->past);
+    return write;
+}
+
+/* What plain code has put there counts for everybody: nobody may know the object meanwhile, else
+ * plain.c finds a race. */
+static void write_plainly(struct location *location, uint64_t value)
+{
+    append(location, value, MODEL_MAIN);
+    for (unsigned i = 0; i <= MODEL_THREADS; i++)
+        views[i].floor[location - locations] = (uint8_t)(location->count - 1);
+}
+
+static struct location *location_new(const volatile void *at, unsigned bytes)
+{
+    if (location_count == MODEL_LOCATIONS) {
+        model_fail("the checker has no room for more locations");
+        location_count--;
+    }
+    struct location *location = &locations[location_count++];
+    location->at = (uintptr_t)at;
+    location->bytes = bytes;
+    location->count = 0;
+    location->last_seq = 0;
+    memset(location->acquired, 0, sizeof location->acquired);
+    memset(location->loaded, 0, sizeof location->loaded);
+    write_plainly(location, in_memory(at, bytes));
+    return location;
+}
+
+static struct location *location_at(const volatile void *at, unsigned bytes)
+{
+    size_t i = ((uintptr_t)at >> 2) * 11400714819323198485u >> 54;
+
+    for (;; i = (i + 1) & (SLOTS - 1)) {
+        struct slot *slot = &slots[i];
+
+        if (slot->execution != execution) {
+            struct location *fresh = location_new(at, bytes);
+
+            *slot = (struct slot){execution, (uint16_t)(fresh - locations), (uintptr_t)at};
+            return fresh;
+        }
+        if (slot->at == (uintptr_t)at) {
+            struct location *location = &locations[slot->location];
+            uint64_t now = in_memory(at, bytes);
+
+            if (now != newest(location)->value)
+                write_plainly(location, now);
+            return location;
+        }
+    }
+}
+
+/* New variables live where others did: their former writes must not be seen. */
+void memory_renew(const volatile void *at, size_t bytes)
+{
+    for (unsigned i = 0; i < location_count; i++)
+        if (locations[i].at - (uintptr_t)at < bytes)
+            write_plainly(&locations[i], in_memory(at, locations[i].bytes));
+}
+
+/* --- accesses -------------------------------------------------------------------------------- */
+
+static bool acquires(enum model_order order)
+{
+    return order == MODEL_ACQUIRE || order == MODEL_ACQ_REL || order == MODEL_SEQ;
+}
+
+static bool releases(enum model_order order)
+{
+    return order == MODEL_RELEASE || order == MODEL_ACQ_REL || order == MODEL_SEQ;
+}
+
+const char *order_name(enum model_order order)
+{
+    static const char *const names[] = {"relaxed", "acquire", "release", "acq_rel", "seq"};
+
+    return names[order];
+}
+
+/* The oldest write that the running thread may see. */
+static unsigned floor_of(struct location *location, enum model_order order)
+{
+    unsigned floor = views[model_self()].floor[location - locations];
+
+    if (order == MODEL_SEQ && location->last_seq > floor)
+        floor = location->last_seq;
+    return floor;
+}
+
+static void see(struct location *location, unsigned index, enum model_order order)
+{
+    struct view *view = &views[model_self()];
+    struct write *write = &writes[location->writes[index]];
+
+    view->floor[location - locations] = (uint8_t)index;
+    (acquires(order) ? location->acquired : location->loaded)[model_self()] =
+        view->clock[model_self()];
+    join_past(&pasts[model_self()], &write->past);
+    if (acquires(order) && write->carries)
+        join(view, &write->view);
+}
+
+/* A write that depends on a load of the same location, which nothing orders before it: that load could
+ * have seen the write. Unless seeing it would order the load after it: then what the write depends on
+ * would have been seen before it was written. */
+static void check_buffering(struct location *location, enum model_order order)
+{
+    unsigned self = model_self();
+
+    for (unsigned i = 0; i < MODEL_THREADS; i++) {
+        uint16_t when = location->loaded[i];
+
+        if (!releases(order) && location->acquired[i] > when)
+            when = location->acquired[i];
+        if (i != self && when && pasts[self].clock[i] >= when && views[self].clock[i] < when)
+            model_fail("an earlier load of thread %u could see this write, which depends on it", i);
+    }
+    location->loaded[self] = location->acquired[self] = 0;
+}
+
+/* Appends a write of the running thread; `read` is the one that it replaces in one step, or NULL. */
+static void put(struct location *location, uint64_t value, enum model_order order,
+                const struct write *read, volatile void *at)
+{
+    unsigned self = model_self();
+    struct view *view = &views[self];
+
+    check_buffering(location, order);
+
+    struct write *write = append(location, value, self);
+    unsigned index = location->count - 1;
+
+    view->floor[location - locations] = (uint8_t)index;
+    if (order == MODEL_SEQ)
+        location->last_seq = index;
+    if (releases(order)) {
+        write->carries = true;
+        write->view = *view;
+        if (read && read->carries)
+            join(&write->view, &read->view);
+    } else if (read && read->carries) {
+        write->carries = true;
+        write->view = read->view;
+        if (write->view.floor[location - locations] < index)
+            write->view.floor[location - locations] = (uint8_t)index;
+    }
+    pasts[self].clock[self] = view->clock[self]++;
+    write->past = pasts[self];
+    memcpy((void *)(uintptr_t)at, &value, location->bytes);
+}
+
+uint64_t model_load(struct model_site *site, const volatile void *at, unsigned bytes)
+{
+    point(at, false);
+    plain_touch(at, site->at);
+    site->was_reached = true;
+
+    struct location *location = location_at(at, bytes);
+    unsigned floor = floor_of(location, site->order);
+    unsigned back = schedule_read(location->count - floor);
+    unsigned index = location->count - 1 - back;
+    uint64_t value = writes[location->writes[index]].value;
+
+    if (schedule_is_told())
+        story_add(model_self(), site, back ? "%#lx, %u old" : "%#lx", value, back);
+    see(location, index, site->order);
+    return value;
+}
+
+void model_store(struct model_site *site, volatile void *at, unsigned bytes, uint64_t value)
+{
+    point(at, true);
+    plain_touch(at, site->at);
+    site->was_reached = true;
+    value = cut(value, bytes);
+    if (schedule_is_told())
+        story_add(model_self(), site, "%#lx", value);
+    put(location_at(at, bytes), value, site->order, NULL, at);
+}
+
+static uint64_t changed(uint64_t old, int what, uint64_t value)
+{
+    switch (what) {
+    case MODEL_XCHG: return value;
+    case MODEL_ADD: return old + value;
+    case MODEL_SUB: return old - value;
+    default: return old | value;
+    }
+}
+
+uint64_t model_change(struct model_site *site, volatile void *at, unsigned bytes, int what,
+                      uint64_t value)
+{
+    point(at, true);
+    plain_touch(at, site->at);
+    site->was_reached = true;
+
+    struct location *location = location_at(at, bytes);
+    struct write *read = newest(location);
+    uint64_t old = read->value, new = cut(changed(old, what, value), bytes);
+
+    if (schedule_is_told())
+        story_add(model_self(), site, "%#lx -> %#lx", old, new);
+    see(location, location->count - 1, site->order);
+    put(location, new, site->order, read, at);
+    return old;
+}
+
+/* Which write a compare-and-swap reads: the newest, or an older one with which it fails. */
+static unsigned choose_compared(struct location *location, unsigned floor, uint64_t expected)
+{
+    unsigned last = location->count - 1, options = 1;
+
+    for (unsigned i = floor; i < last; i++)
+        options += writes[location->writes[i]].value != expected;
+
+    unsigned back = schedule_read(options);
+
+    for (unsigned i = last; back > 0;)
+        if (writes[location->writes[--i]].value != expected && --back == 0)
+            return i;
+    return last;
+}
+
+bool model_cas(struct model_site *site, volatile void *at, unsigned bytes, uint64_t *expected,
+               uint64_t desired)
+{
+    point(at, true);
+    plain_touch(at, site->at);
+    site->was_reached = true;
+
+    uint64_t wanted = cut(*expected, bytes);
+    struct location *location = location_at(at, bytes);
+    unsigned index = choose_compared(location, floor_of(location, site->order), wanted);
+    struct write *read = &writes[location->writes[index]];
+    bool done = read->value == wanted;
+
+    if (schedule_is_told())
+        story_add(model_self(), site, done ? "%#lx -> %#lx" : "%#lx, not %#lx: fails", read->value,
+                  done ? cut(desired, bytes) : wanted);
+    see(location, index, site->order);
+    if (done)
+        put(location, cut(desired, bytes), site->order, read, at);
+    else
+        *expected = read->value;
+    return done;
+}
+
+/* --- futex ----------------------------------------------------------------------------------- */
+
+int weft__futex_wait(_Atomic uint32_t *at, uint32_t expected, int64_t ns)
+{
+    static struct model_site site = {"futex",       0,     "",    "wait", "word",
+                                     MODEL_RELAXED, false, false, 0};
+
+    (void)ns;
+    point(at, true);
+    plain_touch(at, "futex");
+
+    uint64_t value = newest(location_at(at, 4))->value;
+
+    if (schedule_is_told())
+        story_add(model_self(), &site, value == expected ? "%#lx: sleeps" : "%#lx: goes on", value);
+    if (value == expected)
+        model_sleep(at);
+    return 0;
+}
+
+void weft__futex_wake(_Atomic uint32_t *at, int count)
+{
+    static struct model_site site = {"futex",       0,     "",    "wake", "word",
+                                     MODEL_RELAXED, false, false, 0};
+
+    point(at, true);
+    if (schedule_is_told())
+        story_add(model_self(), &site, "%lu", (unsigned long)count);
+    model_wake(at, (unsigned)count);
+}

@@ -1,0 +1,334 @@
+/*
+ * schedule - every order of the threads' steps, and every choice, depth first.
+ *
+ * An execution is a path of choices. It is repeated from the beginning with the last choice changed that
+ * can be: no state is ever stored. Who could have gone on but was stopped costs a preemption, of which a
+ * bounded number is spent; to sleep and to end cost nothing.
+ *
+ * For the story a failing path is run once more. The string that is printed with it names the thread of
+ * each step and the choices by the number of the step, so that it means the same under every bound:
+ *
+ *     0x5.1x3.0x2/7r1.9c2      5 steps of thread 0, 3 of thread 1 ...; step 7 reads one write older than the newest,
+ *                              after step 9 the second of the free choices is 2
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tests/model/coroutine.h"
+#include "tests/model/engine.h"
+#include "tests/model/run.h"
+
+#define PATH_MOST  4096
+#define STEPS_MOST 3000 /* more: it does not end */
+
+enum state { READY, ASLEEP, ENDED };
+
+struct thread {
+    struct coroutine coroutine;
+    enum state state;
+    const volatile void *key;
+};
+
+static struct thread threads[MODEL_THREADS];
+static unsigned thread_count, self = MODEL_MAIN;
+static struct coroutine outside;
+static const struct model_scenario *running;
+
+static struct {
+    uint8_t taken, of;
+} path[PATH_MOST];
+static unsigned depth, known, preemptions, steps;
+static bool pauses; /* the running thread lets others go on */
+
+static bool is_failing, is_told;
+static char failure[512];
+
+struct model_run model_run = {.bound = 3, .limit = UINT64_MAX};
+
+unsigned model_self(void) { return self; }
+bool schedule_is_told(void) { return is_told; }
+bool schedule_is_failing(void) { return is_failing; }
+
+/* --- choices --------------------------------------------------------------------------------- */
+
+static unsigned choose(unsigned of)
+{
+    if (of == 1)
+        return 0;
+    if (depth == PATH_MOST) {
+        fprintf(stderr, "model: a path is too long\n");
+        exit(2);
+    }
+    if (depth == known) {
+        path[depth].taken = 0;
+        path[depth].of = (uint8_t)of;
+        known++;
+    } else if (path[depth].of != of) {
+        fprintf(stderr, "model: the scenario \"%s\" did not repeat itself\n", running->name);
+        exit(2);
+    }
+    return path[depth++].taken;
+}
+
+static bool next_path(void)
+{
+    while (known > 0 && path[known - 1].taken + 1 == path[known - 1].of)
+        known--;
+    if (known == 0)
+        return false;
+    path[known - 1].taken++;
+    return true;
+}
+
+unsigned schedule_read(unsigned of)
+{
+    unsigned taken = script_is_on() ? script_choice(steps, 'r') : choose(of);
+
+    if (taken >= of)
+        taken = 0;
+    if (is_told && taken)
+        script_note_choice(steps, 'r', taken);
+    return taken;
+}
+
+unsigned model_choose(unsigned of)
+{
+    unsigned taken = script_is_on() ? script_choice(steps, 'c') : choose(of);
+
+    if (taken >= of)
+        taken = 0;
+    if (is_told) /* also the first: a step may have several */
+        script_note_choice(steps, 'c', taken);
+    return taken;
+}
+
+/* --- threads --------------------------------------------------------------------------------- */
+
+static void go(unsigned next)
+{
+    unsigned before = self;
+
+    if (next == before)
+        return;
+    self = next;
+    coroutine_switch(before == MODEL_MAIN ? &outside : &threads[before].coroutine,
+                     next == MODEL_MAIN ? &outside : &threads[next].coroutine);
+}
+
+static bool all_may_stay(void)
+{
+    for (unsigned i = 0; i < thread_count; i++)
+        if (threads[i].state == ASLEEP && !running->threads[i].is_daemon)
+            return false;
+    return true;
+}
+
+/* Chooses who goes on. MODEL_MAIN: nobody can. `free`: the running thread does not mind. */
+static unsigned pick(bool is_free)
+{
+    unsigned options[MODEL_THREADS], count = 0;
+    bool self_ready = self != MODEL_MAIN && threads[self].state == READY;
+
+    if (self_ready && !pauses)
+        options[count++] = self;
+    if (is_free || !self_ready || preemptions < model_run.bound)
+        for (unsigned i = 0; i < thread_count; i++)
+            if (i != self && threads[i].state == READY)
+                options[count++] = i;
+    if (count == 0)
+        return self_ready ? self : MODEL_MAIN;
+    if (script_is_on()) {
+        unsigned told = script_thread(steps);
+
+        return told < thread_count && threads[told].state == READY ? told : options[0];
+    }
+
+    unsigned next = options[choose(count)];
+
+    if (self_ready && next != self && !is_free)
+        preemptions++;
+    return next;
+}
+
+/* The running thread sleeps or has ended. */
+static void leave(void)
+{
+    unsigned next = pick(true);
+
+    if (next == MODEL_MAIN && !all_may_stay())
+        model_fail("nobody can go on: a wake-up was lost");
+    go(next);
+}
+
+void schedule_point(bool matters)
+{
+    if (self == MODEL_MAIN)
+        return;
+    if (steps >= STEPS_MOST)
+        model_fail("no end after %u steps", steps);
+    if (matters || pauses || script_is_on()) {
+        unsigned next = pick(pauses);
+
+        pauses = false;
+        go(next);
+    }
+    if (is_told)
+        script_note_step(self);
+    steps++;
+}
+
+void model_pause(void) { pauses = self != MODEL_MAIN; }
+
+void model_step(const char *what, uint64_t value)
+{
+    schedule_point(true);
+    if (is_told && self != MODEL_MAIN)
+        story_add(self, NULL, "%s %#lx", what, value);
+}
+
+void model_sleep(const volatile void *key)
+{
+    if (self == MODEL_MAIN) {
+        model_fail("set-up or check would sleep");
+        return;
+    }
+    threads[self].state = ASLEEP;
+    threads[self].key = key;
+    leave();
+}
+
+/* Any of those who sleep may be first. */
+void model_wake(const volatile void *key, unsigned count)
+{
+    for (; count > 0; count--) {
+        unsigned sleepers[MODEL_THREADS], n = 0;
+
+        for (unsigned i = 0; i < thread_count; i++)
+            if (threads[i].state == ASLEEP && threads[i].key == key)
+                sleepers[n++] = i;
+        if (n == 0)
+            return;
+        threads[sleepers[model_choose(n)]].state = READY;
+    }
+}
+
+static void thread_main(void)
+{
+    running->threads[self].fn();
+    threads[self].state = ENDED;
+    leave();
+}
+
+void model_fail(const char *format, ...)
+{
+    va_list rest;
+
+    if (is_failing)
+        return;
+    is_failing = true;
+    va_start(rest, format);
+    (void)vsnprintf(failure, sizeof failure, format, rest);
+    va_end(rest);
+    if (self != MODEL_MAIN)
+        go(MODEL_MAIN);
+}
+
+/* --- executions ------------------------------------------------------------------------------ */
+
+static void execute(void)
+{
+    memory_reset();
+    plain_reset();
+    depth = preemptions = steps = thread_count = 0;
+    is_failing = pauses = false;
+    self = MODEL_MAIN;
+    running->setup();
+    for (unsigned i = 0; i < MODEL_THREADS && running->threads[i].fn; i++) {
+        threads[i].state = READY;
+        coroutine_init(&threads[i].coroutine, plain_stack(i), STACK_BYTES, thread_main);
+        memory_thread_starts(i);
+        thread_count++;
+    }
+    go(pick(true));
+    self = MODEL_MAIN;
+    if (is_failing)
+        return;
+    memory_join_all();
+    if (running->check)
+        running->check();
+}
+
+static void tell(void)
+{
+    is_told = true;
+    story_begin();
+    script_begin();
+    execute();
+    is_told = false;
+    printf("FAILED %s: %s\n  %s\n", model_subject, running->name, failure);
+    story_print(running);
+    printf("  again: --replay %s\n", script_string());
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool model_run_scenario(const struct model_scenario *scenario, uint64_t *ret_executions)
+{
+    int64_t start = now_ms();
+    uint64_t count = 0;
+    unsigned bound = model_run.bound;
+
+    running = scenario;
+    if (scenario->bound && scenario->bound < bound)
+        model_run.bound = scenario->bound;
+    known = 0;
+    memory_forget();
+    do {
+        execute();
+        count++;
+        if (is_failing)
+            break;
+        if (memory_has_grown()) { /* it was seen with too few choices: from the beginning */
+            memory_grown_merge();
+            known = 0;
+            path[0].of = 0;
+            continue;
+        }
+        if (!next_path())
+            break;
+    } while (count < model_run.limit);
+    if (is_failing && !model_run.is_quiet)
+        tell();
+    else if (!model_run.is_quiet)
+        printf("  %-62s %10lu executions %6.1f s%s\n", scenario->name, (unsigned long)count,
+               (double)(now_ms() - start) / 1000,
+               count >= model_run.limit ? ", stopped at the limit" : "");
+    model_run.bound = bound;
+    *ret_executions += count;
+    return !is_failing;
+}
+
+bool model_replay(const struct model_scenario *scenario, const char *script)
+{
+    running = scenario;
+    if (!script_read(script)) {
+        fprintf(stderr, "model: this is no schedule: %s\n", script);
+        return false;
+    }
+    is_told = true;
+    story_begin();
+    script_begin();
+    execute();
+    printf("%s %s: %s\n  %s\n", is_failing ? "FAILED" : "passed", model_subject, scenario->name,
+           is_failing ? failure : "");
+    story_print(scenario);
+    return !is_failing;
+}

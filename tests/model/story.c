@@ -1,0 +1,62 @@
+/*
+ * story - the failing execution, step by step, a column per thread.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/model/engine.h"
+
+#define LINES  1024
+#define COLUMN 58
+
+static struct {
+    uint8_t thread;
+    char text[160];
+} lines[LINES];
+static unsigned line_count;
+
+void story_begin(void) { line_count = 0; }
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+void story_add(unsigned thread, const struct model_site *site, const char *format, ...)
+{
+    va_list rest;
+    char value[64];
+
+    va_start(rest, format);
+    (void)vsnprintf(value, sizeof value, format, rest);
+    va_end(rest);
+    if (line_count == LINES)
+        return;
+    lines[line_count].thread = (uint8_t)thread;
+    char *text = lines[line_count++].text;
+    if (!site)
+        (void)snprintf(text, sizeof lines[0].text, "%s", value);
+    else if (site->line)
+        (void)snprintf(text, sizeof lines[0].text, "%s:%d %s_%s(%s) %s", last_part(site->file),
+                       site->line, site->call, order_name(site->order), site->at, value);
+    else
+        (void)snprintf(text, sizeof lines[0].text, "%s %s: %s", site->file, site->call, value);
+}
+
+void story_print(const struct model_scenario *scenario)
+{
+    printf("\n  step ");
+    for (unsigned i = 0; i < MODEL_THREADS && scenario->threads[i].fn; i++)
+        printf(" %-*s", COLUMN, scenario->threads[i].name);
+    printf("\n");
+    for (unsigned i = 0, step = 0; i < line_count; i++) {
+        unsigned column = lines[i].thread == MODEL_MAIN ? 0 : lines[i].thread;
+
+        printf("  %4u  %*s%s%s\n", step++, (int)column * (COLUMN + 1), "",
+               lines[i].thread == MODEL_MAIN ? "(outside) " : "", lines[i].text);
+    }
+    printf("\n");
+}

@@ -1,0 +1,27 @@
+/*
+ * tuning - takes the place of core/tuning.h: the smallest values with which everything still happens.
+ */
+#ifndef WEFT_TESTS_MODEL_TUNING_H
+#define WEFT_TESTS_MODEL_TUNING_H
+
+#define TUNE_LOOK_OUT        64
+#define TUNE_RUN_NEXT_STREAK 1
+#define TUNE_DEQUE_CAPACITY  2
+#define TUNE_STEAL_MOST      4
+#define TUNE_STACK_CACHE     1
+#define TUNE_STACK_POOL      2
+#define TUNE_SLOT_BATCH      2
+#define TUNE_LOCK_SPINS      0
+#define TUNE_CHUNK_BYTES     16
+#define TUNE_CHUNK_ITEMS     2
+#define TUNE_WALK_STEPS      16
+#define TUNE_WALK_LOOKS      64
+#define TUNE_WALK_PAUSE      0
+
+#define TUNE_POOL_BOUND       4
+#define TUNE_BLOCKING_THREADS 8
+#define TUNE_NAMES_THREADS    1
+#define TUNE_POOL_STAND_INS   1024
+#define TUNE_LANE_LINGER_NS   INT64_C(1000000)
+
+#endif
