@@ -101,11 +101,12 @@ static void inherit_locals(struct task *task)
 static int start(struct runtime *runtime, struct scope *home, struct task *task,
                  weft_future *ret_handle)
 {
-    int rc = home ? weft__scope_adopt(home, task) : 0;
+    int rc = 0;
 
-    /* Once more, now that drain() can see the task: the first look may have come before it. */
-    if (rc == 0 && weft__runtime_refuses(runtime))
-        rc = -ESHUTDOWN;
+    if (home) /* after 0 the caller is a task, which is never refused */
+        rc = weft__scope_adopt(home, task);
+    else if (weft__runtime_refuses(runtime)) /* once more, now that drain() can see the task: */
+        rc = -ESHUTDOWN;                     /* the first look may have come before it */
     if (rc < 0)
         weft__future_discard(runtime, &task->future);
     tell_drain(runtime); /* while the spawner is still live: see until_tasks_ended() */
