@@ -323,12 +323,12 @@ static int64_t look_locked(struct runtime *runtime, struct worker *self)
         return WEFT_NO_TIMEOUT;
     if (!before.is_gate_passed)
         return SOON_NS;
+    if (before.first != INT64_MAX && !quiet->is_virtual)
+        return WEFT_NO_TIMEOUT; /* that moment comes by itself */
     if (before.first != INT64_MAX) {
         struct glance after = glance_at(runtime);
 
-        if (!quiet->is_virtual || !are_same(&before, &after, &again))
-            return again;
-        return jump(runtime, self, &after);
+        return are_same(&before, &after, &again) ? jump(runtime, self, &after) : again;
     }
     if (wants_standstill(quiet) && stands_still(runtime, &before, &again))
         end_wait(runtime);
@@ -373,7 +373,7 @@ bool weft__quiet_is_for_ever(struct runtime *runtime)
     int64_t again;
 
     lock_acquire(&quiet->lock);
-    quiet->again_at = 0; /* asked once, so /proc may be read */
+    quiet->again_at = 0; /* the runtime is being stopped: /proc is read each time */
     struct glance before = glance_at(runtime);
     bool is_for_ever = before.is_asleep && before.is_gate_passed && before.first == INT64_MAX &&
                        stands_still(runtime, &before, &again);

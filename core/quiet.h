@@ -40,7 +40,7 @@
  *
  * Nothing is asked while a worker runs. When the last one falls asleep, a few loads tell whether there
  * are operations or timers; if not, the glance takes a handful of locks; /proc is read only if all the
- * rest stands still, at most once in AGAIN_NS.
+ * rest stands still, at most once in AGAIN_NS, but more often while what stood still is being stopped.
  */
 #ifndef WEFT_CORE_QUIET_H
 #define WEFT_CORE_QUIET_H
