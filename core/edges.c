@@ -351,23 +351,21 @@ static bool choose(struct edges *edges, const struct circle *circle)
     return weft__wake_sleeper(&step->task->sleeper, step->seq, WAKE_DEADLOCK);
 }
 
+static bool waits_too(void *self, struct future *task)
+{
+    uint32_t seq;
+
+    return task == self || has_edge(task, &seq);
+}
+
 /* As each_task with waits_too, short: most waits for a mutex end here. */
 static bool owner_waits_too(struct runtime *runtime, _Atomic uint64_t *word, struct future *self)
 {
     uint64_t owner = load_seq(word);
     uint32_t slot = (uint32_t)owner >> OWNER_SLOT_SHIFT;
     struct future *task = owner & OWNER_THREAD ? NULL : weft__slab_at(&runtime->slab, slot);
-    uint32_t seq;
 
-    return task &&
-           (task == self || has_edge(task, &seq)); /* of a later user of the slot: no harm */
-}
-
-static bool waits_too(void *self, struct future *task)
-{
-    uint32_t seq;
-
-    return task == self || has_edge(task, &seq);
+    return task && waits_too(self, task); /* of a later user of the slot: no harm */
 }
 
 static __attribute__((noinline)) void walk_slow(struct runtime *runtime, struct waiter *waiter,
@@ -387,7 +385,6 @@ static __attribute__((noinline)) void walk_slow(struct runtime *runtime, struct 
 void weft__edge_check(struct waiter *waiter, const struct edge *edge)
 {
     struct task *task = waiter->sleeper->task;
-
     struct runtime *runtime = waiter->sleeper->runtime;
 
     if (task &&
