@@ -272,6 +272,8 @@ static void judge(struct trial *trial, struct trial *spare, const struct usual *
         add(left, "; %s", wrong);
     if (left->used == 0 && trial->after.heap > trial->before.heap && heap_grows(trial, spare))
         add(left, "; %zu bytes of the heap", trial->after.heap - trial->before.heap);
+    if (spare->is_abandoned)
+        add(left, "; the same run once more did not end");
 }
 
 /* --- all runs ---------------------------------------------------------------------------------- */
@@ -305,10 +307,18 @@ static int explain_left(const struct trial *trial, const struct words *left)
     return trial->is_hung || stood_still(trial) ? -EDEADLK : -ENOTEMPTY;
 }
 
+/* What the run that was made left behind. Returns 0; -errno: explained. */
+static int verdict(struct visit *visit)
+{
+    struct words left = {0};
+
+    judge(&visit->trial, &visit->spare, &visit->usual, &left);
+    return left.used ? explain_left(&visit->trial, &left) : 0;
+}
+
 /* One run and its verdict. Returns 0; -errno: explained. */
 static int visit(struct visit *visit, uint64_t chosen, enum probe_when when)
 {
-    struct words left = {0};
     int rc = run_trial(&visit->trial, visit->sweep, chosen, when);
 
     if (rc == 0 && !visit->trial.is_hung && !visit->trial.has_run)
@@ -319,8 +329,7 @@ static int visit(struct visit *visit, uint64_t chosen, enum probe_when when)
     }
     if (chosen == 0)
         note_usual(&visit->trial.probe, &visit->usual);
-    judge(&visit->trial, &visit->spare, &visit->usual, &left);
-    return left.used ? explain_left(&visit->trial, &left) : 0;
+    return verdict(visit);
 }
 
 /* The uncancelled runs. Returns 0, the failure of fn, or what it left behind without a cancel. */
@@ -340,6 +349,8 @@ static int count(struct visit *all)
         weft__explain("it fails without a cancel: %s. %s", weft_strerror(rc), trial->why);
         return rc;
     }
+    if (trial->is_abandoned) /* what goes on there may look at the trial: that is not used again */
+        return verdict(all);
     rc = visit(all, 0, PROBE_BEFORE);
     sweep->counted = load_seq(&trial->probe.points);
     return rc;

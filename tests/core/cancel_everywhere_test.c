@@ -283,6 +283,37 @@ static void a_run_that_goes_on_and_on_is_stopped_and_told(void **state)
     assert_non_null(strstr(weft_why(), "did not end"));
 }
 
+static _Atomic int may_end;
+
+/* Will not end when it is cancelled. */
+static int looks_until_told(void *arg)
+{
+    (void)arg;
+    until_set(&may_end);
+    return 0;
+}
+
+/* The mistake comes without a cancel: all of it lives on. */
+static int leaves_a_stubborn_task(void *arg)
+{
+    atomic_fetch_add((_Atomic int *)arg, 1);
+    return weft_detach(weft_spawn(looks_until_told, NULL));
+}
+
+static void what_outlives_its_run_ends_the_test_at_once(void **state)
+{
+    static _Atomic int runs;
+
+    (void)state;
+    int rc = weft_test_cancel_everywhere(leaves_a_stubborn_task, &runs);
+    print_message("%s\n", weft_why());
+    atomic_store(&may_end, 1);
+
+    assert_int_equal(rc, -ENOTEMPTY);
+    assert_int_equal(runs, 1);
+    assert_non_null(strstr(weft_why(), "did not end within the shutdown time"));
+}
+
 /* --- clean programs --------------------------------------------------------------------------------- */
 
 static int cleans_up(void *arg)
@@ -577,6 +608,7 @@ int main(void)
         cmocka_unit_test(the_task_that_was_cancelled_is_named_with_its_site),
         cmocka_unit_test(a_run_that_stands_still_is_ended_and_told),
         cmocka_unit_test(a_run_that_goes_on_and_on_is_stopped_and_told),
+        cmocka_unit_test(what_outlives_its_run_ends_the_test_at_once),
         cmocka_unit_test(a_clean_program_passes),
         cmocka_unit_test(an_event_that_nobody_took_is_no_leak),
         cmocka_unit_test(a_wait_is_cancelled_before_it_while_it_lasts_and_after_its_wake),
