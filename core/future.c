@@ -139,7 +139,8 @@ void weft__future_complete(struct runtime *runtime, struct future *future, int s
         weft__future_free(runtime, future);
 }
 
-int weft__future_cancel(struct runtime *runtime, weft_future handle)
+/* Asks for the end of a future none of whose flags is one of `stale`. */
+static int cancel(struct runtime *runtime, weft_future handle, uint64_t stale)
 {
     struct future *future;
     uint64_t state;
@@ -148,7 +149,8 @@ int weft__future_cancel(struct runtime *runtime, weft_future handle)
     if (rc < 0)
         return rc;
     do {
-        if (future_generation(state) != handle.generation || !(state & FUTURE_LIVE))
+        if (future_generation(state) != handle.generation || !(state & FUTURE_LIVE) ||
+            state & stale)
             return -ESTALE;
         if (state & (FUTURE_DONE | FUTURE_CANCEL))
             return 0;
@@ -158,6 +160,11 @@ int weft__future_cancel(struct runtime *runtime, weft_future handle)
     return 0;
 }
 
+int weft__future_cancel(struct runtime *runtime, weft_future handle)
+{
+    return cancel(runtime, handle, 0);
+}
+
 int weft_cancel(weft_future handle)
 {
     struct runtime *runtime;
@@ -165,11 +172,7 @@ int weft_cancel(weft_future handle)
 
     if (rc < 0)
         return weft__future_outside(handle, rc);
-    struct future *future;
-    uint64_t state;
-    rc = weft__future_find(runtime, handle, &future, &state);
-    if (rc == 0)
-        rc = state & FUTURE_DETACHED ? -ESTALE : weft__future_cancel(runtime, handle);
+    rc = cancel(runtime, handle, FUTURE_DETACHED);
     weft__runtime_leave(runtime);
     return rc;
 }

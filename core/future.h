@@ -123,7 +123,7 @@ bool weft__future_watch(struct future *future, uint32_t generation, struct waite
                         int *ret_status);
 void weft__future_unwatch(struct future *future, struct waiter *waiter);
 
-/* Asks for its end: sets CANCEL and calls the kind's hook. Returns 0, -ESTALE. */
+/* Asks for its end: sets CANCEL and calls the kind's hook. Returns as weft__future_find. */
 int weft__future_cancel(struct runtime *runtime, weft_future handle);
 
 /* weft_gather_n inside the gate. In await.c. */
