@@ -2,7 +2,7 @@
  * channel_sweep - whoever is cancelled at a channel or in a select: each item has one owner, arms that
  * lose took nothing, and both ends can be closed.
  */
-#include "sweep.h"
+#include "scene.h"
 
 struct belt {
     weft_channel channel, other;
@@ -191,12 +191,6 @@ static int select_both_ways(void *arg)
 
     (void)arg;
     return rc < 0 ? rc : two_and_two(&belt, selects_what_to_send, selects_what_comes);
-}
-
-static int naps(void *arg)
-{
-    (void)arg;
-    return CUT(weft_sleep(weft_us(20)));
 }
 
 static int select_of_everything(void *arg)

@@ -2,26 +2,7 @@
  * future_sweep - races, settled gathers, futures as they end, tasks that say when they are ready, soft
  * cancels and blocks with a limit: cancelled anywhere, every task ends once and every future is told.
  */
-#include "sweep.h"
-
-static int naps(void *arg)
-{
-    (void)arg;
-    return CUT(weft_sleep(weft_us(20)));
-}
-
-static int naps_for_ever(void *arg)
-{
-    (void)arg;
-    return CUT(weft_sleep(WEFT_FOREVER));
-}
-
-static int fails(void *arg)
-{
-    (void)arg;
-    (void)!weft_yield(); /* it fails all the same */
-    return -EIO;
-}
+#include "scene.h"
 
 static int races(void *arg)
 {

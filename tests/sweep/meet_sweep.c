@@ -2,33 +2,7 @@
  * meet_sweep - read-write locks, limiters, barriers, onces, wait groups, broadcasts and watches: who
  * is cancelled there keeps nothing, and holds nobody up.
  */
-#include "sweep.h"
-
-/* Runs `n` tasks with fn in a scope: one that is cancelled leaves the others alone. */
-static int in_a_scope(int n, weft_fn fn, void *arg)
-{
-    weft_scope scope;
-    int rc = weft_scope_open(&scope);
-
-    if (rc < 0)
-        return rc;
-    for (int i = 0; i < n; i++)
-        sweep_task_in(&scope, fn, arg);
-    return CUT(weft_scope_close(&scope, 0));
-}
-
-/* What is between entering and leaving; at most `most` may be there. */
-static int goes_inside(int most)
-{
-    bool is_short = atomic_fetch_add(&books.entered, 1) % 2 == 0;
-
-    (void)HOLDS(atomic_fetch_add(&books.inside, 1) < most);
-    /* A short stay ends before one who waits and has just been cancelled gets its turn. */
-    int rc = is_short ? weft_yield() : weft_sleep(weft_us(20));
-    atomic_fetch_sub(&books.inside, 1);
-    atomic_fetch_add(&books.left, 1);
-    return rc;
-}
+#include "scene.h"
 
 /* --- read-write lock --------------------------------------------------------------------------------- */
 

@@ -2,26 +2,7 @@
  * scope_sweep - wherever in a tree of tasks a cancel comes: every task ends once, before the scope
  * that owns it, and whoever awaits gets one answer.
  */
-#include "sweep.h"
-
-static int naps(void *arg)
-{
-    (void)arg;
-    return CUT(weft_sleep(weft_us(20)));
-}
-
-static int naps_for_ever(void *arg)
-{
-    (void)arg;
-    return CUT(weft_sleep(WEFT_FOREVER));
-}
-
-static int fails(void *arg)
-{
-    (void)arg;
-    (void)!weft_yield(); /* it fails all the same */
-    return -EIO;
-}
+#include "scene.h"
 
 /* --- scopes ------------------------------------------------------------------------------------------ */
 

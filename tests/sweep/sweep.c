@@ -29,39 +29,39 @@ static struct {
     _Atomic bool has_failed;
 } memory;
 
-bool sweep_holds(bool holds, int line)
+bool sweep_holds(bool holds, const char *place)
 {
-    int none = 0;
+    const char *none = NULL;
 
     /* Without memory other things happen than the scenario expects; the accounts balance all the same. */
     if (!holds && !atomic_load(&memory.has_failed))
-        (void)atomic_compare_exchange_strong(&books.wrong, &none, line); /* the first counts */
+        (void)atomic_compare_exchange_strong(&books.wrong, &none, place); /* the first counts */
     return holds;
 }
 
-int sweep_cut(long long rc, int line)
+int sweep_cut(long long rc, const char *place)
 {
     if ((rc != -ENOMEM && rc != -EAGAIN) || !atomic_load(&memory.has_failed))
-        (void)sweep_holds(rc >= 0 || rc == -ECANCELED, line);
+        (void)sweep_holds(rc >= 0 || rc == -ECANCELED, place);
     return rc < 0 ? (int)rc : 0;
 }
 
 /* After each run: whether every account balances. Opens new books. */
 static const char *settle(void *arg)
 {
-    static char words[200];
+    static char words[400];
     const struct books end = books;
 
     (void)arg;
     memset(&books, 0, sizeof books);
     if (end.spawned == end.ended + end.dropped && end.entered == end.left && end.inside == 0 &&
-        end.given == end.taken + end.spilt && end.wrong == 0)
+        end.given == end.taken + end.spilt && !end.wrong)
         return NULL;
     (void)snprintf(words, sizeof words,
                    "books: %d spawned, %d ended, %d dropped; %d entered, %d left, %d inside; %ld "
-                   "given, %ld taken, %ld spilt; line %d",
+                   "given, %ld taken, %ld spilt; %s",
                    end.spawned, end.ended, end.dropped, end.entered, end.left, end.inside,
-                   end.given, end.taken, end.spilt, end.wrong); /* fits */
+                   end.given, end.taken, end.spilt, end.wrong ? end.wrong : "all holds");
     return words;
 }
 

@@ -28,13 +28,17 @@ struct books {
     _Atomic int inside;                  /* now */
     _Atomic long given, taken;           /* items or bytes: given = taken + spilt */
     _Atomic long spilt;                  /* found by who cleaned up */
-    _Atomic int wrong;                   /* line of the first thing that must not happen */
+    const char *_Atomic wrong;           /* where the first thing stands that must not happen */
 };
 extern struct books books;
 
-/* Notes a line if something does not hold; in tasks, where nothing can be asserted. */
-#define HOLDS(condition) sweep_holds((condition), __LINE__)
-bool sweep_holds(bool holds, int line);
+#define SWEEP_HERE              SWEEP_PLACE(__FILE__, __LINE__)
+#define SWEEP_PLACE(...)        SWEEP_WORDS(__VA_ARGS__)
+#define SWEEP_WORDS(file, line) file ":" #line
+
+/* Notes the place if something does not hold; in tasks, where nothing can be asserted. */
+#define HOLDS(condition) sweep_holds((condition), SWEEP_HERE)
+bool sweep_holds(bool holds, const char *place);
 
 /* A task that is in the books. `arg` is borrowed. */
 weft_future sweep_task(weft_fn fn, void *arg);
@@ -43,8 +47,8 @@ weft_future sweep_job(weft_pool *pool, weft_fn fn, void *arg);
 
 /* What a task or call may give that was perhaps cancelled: passes success and -ECANCELED through,
  * and notes anything else. */
-#define CUT(rc) sweep_cut((rc), __LINE__)
-int sweep_cut(long long rc, int line);
+#define CUT(rc) sweep_cut((rc), SWEEP_HERE)
+int sweep_cut(long long rc, const char *place);
 
 /* Sweeps a scenario and asserts. */
 #define SWEEP(fn)             \
