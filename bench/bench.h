@@ -1,6 +1,5 @@
 /*
- * bench.h - what the C and C++ programs of bench/run share: the clock, the words that they print, a
- * job that computes, and the thread that listens to bench/run.
+ * bench.h - what the C and C++ programs of bench/run share: the clock and the words that they print.
  *
  *     PROGRAM WORK WORKERS SIZE     the three arguments of every program, in every language
  *
@@ -11,7 +10,6 @@
 #ifndef WEFT_BENCH_H
 #define WEFT_BENCH_H
 
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,45 +70,6 @@ static inline void pause_ns(int64_t ns)
     struct timespec span = {ns / 1000000000, ns % 1000000000};
 
     (void)nanosleep(&span, NULL);
-}
-
-/* A job that computes: each step needs the one before, so no compiler makes it shorter. */
-static inline uint64_t compute(uint64_t seed, long steps)
-{
-    uint64_t x = seed;
-
-    for (long i = 0; i < steps; i++) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-    }
-    return x;
-}
-
-/* What bench/run asks a server: the load generator writes one byte to its standard input when the
- * measured time begins and one when it ends. The answer is how many jobs ended between the two. */
-static inline void *answer_for(void *count_jobs)
-{
-    long (*jobs)(void) = (long (*)(void))(uintptr_t)count_jobs;
-    char byte;
-
-    if (read(STDIN_FILENO, &byte, 1) != 1)
-        _exit(1); /* bench/run has gone */
-    int64_t begin = now_ns();
-    long before = jobs();
-    if (read(STDIN_FILENO, &byte, 1) != 1)
-        _exit(1);
-    say("jobs_per_s", (double)(jobs() - before) * 1e9 / (double)(now_ns() - begin));
-    _exit(0);
-}
-
-static inline void listen_to_bench(long (*jobs)(void))
-{
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, answer_for, (void *)(uintptr_t)jobs) != 0)
-        die("pthread_create");
-    (void)pthread_detach(thread);
 }
 
 #endif

@@ -45,7 +45,7 @@ def comparisons(rows):
     found = []
     for name, group in by_name(rows).items():
         weft = [row for row in group if row.system == "weft"]
-        peers = [row for row in group if row.system != "weft"]
+        peers = [row for row in group if row.system != "weft" and row.counts]
         if weft and peers and group[0].metric.has_ratio:
             first = best(peers)
             found.append((name, weft[0], first, ratio(weft[0], first)))
@@ -58,6 +58,10 @@ def table(rows):
         lines.append(f"{name:28} {number(weft.median()):>10} {number(peer.median()):>10} "
                      f"{weft.metric.unit:8} {peer.system:12} {times:>11.2f}")
     lines.append("Below 1 weft is ahead, whatever the unit.")
+    aside = sorted({f"{row.system} in {row.name}" for row in rows if not row.counts})
+    if aside:
+        lines.append("Shown, but no peer there (its tasks cannot wait, or it uses no pool): "
+                     + ", ".join(aside) + ".")
     return "\n".join(lines)
 
 
@@ -146,7 +150,8 @@ def bars(name, group):
                              for value in (min(row.values), max(row.values), row.median()))
         kind = "row weft" if row.system == "weft" else "row"
         parts.append(
-            f'<div class="{kind}"><span>{html.escape(row.system)}</span><div class="track">'
+            f'<div class="{kind}"><span>{html.escape(row.system)}{"" if row.counts else " *"}</span>'
+            '<div class="track">'
             f'<div class="bar" style="width:{middle:.2f}%"></div>'
             f'<div class="range" style="left:{low:.2f}%;width:{max(high - low, 0):.2f}%"></div></div>'
             f"<span>{number(row.median())} ({number(min(row.values))} to {number(max(row.values))})"
@@ -170,5 +175,6 @@ def write_page(path, about, rows, broken, notes):
             '<meta name="viewport" content="width=device-width">'
             f"<style>{STYLE}</style><h1>weft beside its peers</h1><p>{facts}</p>{remarks}"
             "<p>Bars are medians; the lines go from the least to the most of the rounds. "
-            "A ratio below 1: weft is ahead.</p><table><tr><th>work</th><th>weft</th>"
+            "A ratio below 1: weft is ahead. *: not the same work: its tasks cannot wait, or it uses no "
+            "pool; it does not count as a peer.</p><table><tr><th>work</th><th>weft</th>"
             f"<th>best peer</th><th>ratio</th></tr>{ratios}</table>{charts}</html>\n")

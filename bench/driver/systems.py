@@ -76,6 +76,7 @@ class System:
 
 
 GCC = [("gcc", "gcc"), ("/usr/include/stdio.h", "libc6-dev")]
+CXX = [("g++", "g++"), ("/usr/include/stdio.h", "libc6-dev")]
 GO = [("go", "golang-go")]
 RUST = [("cargo", "cargo")] + [
     (f"{REGISTRY}/{crate}-[0-9]*", f"librust-{crate}-dev")
@@ -83,12 +84,32 @@ RUST = [("cargo", "cargo")] + [
 WEFT = GCC + [("cmake", "cmake"), ("ninja", "ninja-build"),
               ("/usr/include/liburing.h", "liburing-dev"),
               ("/usr/include/ck_stack.h", "libck-dev")]
+BOOST = CXX + [("/usr/include/boost/fiber/all.hpp", "libboost-fiber-dev")]
+
+EPOLL = compiler("epoll", "peers/c/epoll.c")
 
 SYSTEMS = {system.name: system for system in (
     System("weft", "../release/bench/bench_weft", build_weft, WEFT),
     System("go", "go", build_go, GO),
+    System("go_goroutine", "go", build_go, GO, {"BENCH_POOL": "goroutine"}),
     System("tokio", "cargo/release/bench_rust", build_rust, RUST),
+    System("tokio_rayon", "cargo/release/bench_rust", build_rust, RUST, {"BENCH_POOL": "rayon"}),
+    System("onetbb", "onetbb", compiler("onetbb", "peers/cpp/onetbb.cpp", "-ltbb"),
+           CXX + [("/usr/include/tbb/task_group.h", "libtbb-dev")]),
+    System("openmp", "openmp", compiler("openmp", "peers/c/openmp.c", "-fopenmp"), GCC),
+    System("boost_fiber", "boost_fiber",
+           compiler("boost_fiber", "peers/cpp/boost_fiber.cpp", "-lboost_fiber", "-lboost_context"),
+           BOOST),
+    System("libuv", "libuv", compiler("libuv", "peers/c/libuv.c", "-luv"),
+           GCC + [("/usr/include/uv.h", "libuv1-dev")]),
+    System("pthread", "pthread", compiler("pthread", "peers/c/pthread.c"), GCC),
+    System("epoll", "epoll", EPOLL, GCC),
+    System("epoll_nice19", "epoll", EPOLL, GCC, {"BENCH_JOB_NICE": "19"}),
 )}
+
+# No systems of their own, but works need them.
+LOAD = System("load", "load", compiler("load", "load.c"), GCC)
+STRACE = [("strace", "strace")]
 
 
 def is_there(what):
@@ -121,10 +142,13 @@ def install(needs):
         raise Failure(f"apt-get has installed {' '.join(still)}, but what it needs of them is not there")
 
 
-def prepare(names):
-    """Installs what the systems named need, and builds each program once."""
+def prepare(names, kinds):
+    """Installs what the systems and the kinds of works need, and builds each program once."""
     chosen = [SYSTEMS[name] for name in names]
-    install([need for system in chosen for need in system.needs])
+    if kinds & {"echo", "mixed"}:
+        chosen.append(LOAD)
+    needs = [need for system in chosen for need in system.needs]
+    install(needs + (STRACE if "idle" in kinds else []))
     os.makedirs(OUT, exist_ok=True)
     with open(os.path.join(OUT, ".lock"), "w", encoding="ascii") as lock:
         with contextlib.suppress(OSError):

@@ -10,9 +10,22 @@ static const struct work {
     weft_fn run;
     int is_timed; /* done twice, the second time counts; the others print figures of their own */
 } works[] = {
-    {"spawn_join", spawn_join, 1}, {"spawn_await", spawn_await, 1},
-    {"yield", yield, 1},           {"channel_roundtrip", channel_roundtrip, 1},
+    {"spawn_join", spawn_join, 1},
+    {"spawn_await", spawn_await, 1},
+    {"yield", yield, 1},
+    {"channel_roundtrip", channel_roundtrip, 1},
     {"skynet", skynet, 1},
+    {"channel_many", channel_many, 1},
+    {"mutex_contended", mutex_contended, 1},
+    {"prime_sieve", prime_sieve, 1},
+    {"timer_churn", timer_churn, 1},
+    {"sleepers_1m", sleepers_1m, 0},
+    {"steal_latency", steal_latency, 0},
+    {"wake_latency", wake_latency, 0},
+    {"offload_roundtrip", offload_roundtrip, 1},
+    {"offload_1000", offload_1000, 1},
+    {"echo_server", echo_server, 0},
+    {"idle", idle, 0},
 };
 
 struct plan {

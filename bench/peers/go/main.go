@@ -17,9 +17,21 @@ var timed = map[string]func(workers, size int) int{
 	"yield":             yield,
 	"skynet":            skynet,
 	"channel_roundtrip": channelRoundtrip,
+	"channel_many":      channelMany,
+	"mutex_contended":   mutexContended,
+	"prime_sieve":       primeSieve,
+	"timer_churn":       timerChurn,
+	"offload_roundtrip": offloadRoundtrip,
+	"offload_1000":      offload1000,
 }
 
-var untimed = map[string]func(workers, size int) int{}
+var untimed = map[string]func(workers, size int) int{
+	"sleepers_1m":   sleepers,
+	"steal_latency": stealLatency,
+	"wake_latency":  wakeLatency,
+	"echo_server":   echoServer,
+	"idle":          idle,
+}
 
 func say(key string, value float64) { fmt.Printf("%s %.1f\n", key, value) }
 

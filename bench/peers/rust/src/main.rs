@@ -1,7 +1,10 @@
 //! The works of bench/run with Tokio and Rayon: bench_rust WORK WORKERS SIZE. See bench/bench.h.
 
 mod meet;
+mod net;
+mod pool;
 mod tasks;
+mod wait;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -24,6 +27,16 @@ where
         say("ns", begin.elapsed());
         println!("result {result}");
     });
+}
+
+/// Once; the work prints figures of its own.
+fn untimed<W>(workers: usize, size: usize, work: fn(usize) -> W)
+where
+    W: Future<Output = usize> + Send + 'static,
+{
+    let runtime = runtime(workers);
+    let result = runtime.block_on(async { tokio::spawn(work(size)).await.unwrap() });
+    println!("result {result}");
 }
 
 pub fn say(key: &str, span: Duration) {
@@ -51,6 +64,17 @@ fn main() {
         "yield" => timed(workers, size, tasks::take_turns),
         "skynet" => timed(workers, size, tasks::skynet),
         "channel_roundtrip" => timed(workers, size, meet::channel_roundtrip),
+        "channel_many" => timed(workers, size, meet::channel_many),
+        "mutex_contended" => timed(workers, size, meet::mutex_contended),
+        "prime_sieve" => timed(workers, size, meet::prime_sieve),
+        "timer_churn" => timed(workers, size, wait::timer_churn),
+        "sleepers_1m" => untimed(workers, size, wait::sleepers),
+        "steal_latency" => untimed(workers, size, wait::steal_latency),
+        "wake_latency" => untimed(workers, size, wait::wake_latency),
+        "offload_roundtrip" => timed(workers, size, pool::offload_roundtrip),
+        "offload_1000" => timed(workers, size, pool::offload_1000),
+        "echo_server" => untimed(workers, size, net::echo_server),
+        "idle" => untimed(workers, size, net::idle),
         other => {
             eprintln!("bench_rust: there is no work {other}");
             std::process::exit(2);
