@@ -39,6 +39,8 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <errno.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include <weft.h>
@@ -75,6 +77,13 @@ uint64_t check_seed(void);
 
 /* The next number of a small generator (splitmix64) whose state is *seed. */
 uint64_t check_random(uint64_t *seed);
+
+/* Waits where weft does not see it: the thread is held, whatever runs on it. */
+static inline void check_sem_wait(sem_t *sem)
+{
+    while (sem_wait(sem) != 0 && errno == EINTR) {
+    }
+}
 
 /* How many are still missing, and the event that the last one sets: for tasks, jobs and threads. */
 struct check_latch {

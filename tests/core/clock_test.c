@@ -3,6 +3,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct seen {
     weft_time start, end;
     weft_event event;
     int fds[2];
+    sem_t read;
 };
 
 /* Runs fn with a virtual clock that waits for the kernel so long. */
@@ -415,9 +417,9 @@ static void *writes_for_longer_than_the_grace(void *arg)
     struct seen *seen = arg;
 
     for (int64_t end = weft__sys_now() + 3 * SHORT_GRACE; weft__sys_now() < end;) {
-        (void)usleep(1000); /* a rhythm, not a synchronisation */
         if (write(seen->fds[1], "x", 1) != 1)
             atomic_fetch_add(&seen->wrong, 1);
+        check_sem_wait(&seen->read);
     }
     atomic_fetch_add(&seen->wrong, write(seen->fds[1], ".", 1) != 1);
     return NULL;
@@ -435,6 +437,7 @@ static int reads_up_to_the_dot(void *arg)
     while (byte != '.') {
         if (weft_read(seen->fds[0], &byte, 1) != 1)
             return -EPROTO;
+        (void)sem_post(&seen->read); /* cannot overflow */
         int64_t now = weft__sys_now();
         was_late |= now - last > SHORT_GRACE / 2;
         last = now;
@@ -462,6 +465,7 @@ static void the_grace_begins_anew_with_everything_that_is_done(void **state)
         pthread_t thread;
 
         assert_int_equal(pipe(seen.fds), 0);
+        assert_int_equal(sem_init(&seen.read, 0, 0), 0);
         assert_int_equal(pthread_create(&thread, NULL, writes_for_longer_than_the_grace, &seen), 0);
         int rc = run_jumping(n, SHORT_GRACE, reads_them_beside_a_sleeper, &seen);
         assert_int_equal(pthread_join(thread, NULL), 0);

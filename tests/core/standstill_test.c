@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include <weft/testing.h>
 
+#include "core/sys.h"
 #include "core/worker.h"
 #include "tasks.h"
 
@@ -401,12 +403,10 @@ static void helpers_of_the_kernel_are_no_hope(void **state)
     }
 }
 
-static void *naps_until_told(void *arg)
+/* It is only there. */
+static void *stands_there(void *may_end)
 {
-    struct seen *seen = arg;
-
-    while (!atomic_load(&seen->go))
-        (void)usleep(1000); /* it is only there */
+    check_sem_wait(may_end);
     return NULL;
 }
 
@@ -415,12 +415,14 @@ static void no_other_thread_counts_if_the_options_say_so(void **state)
     (void)state;
     CHECK_WORKERS(n) {
         struct seen seen = {.rc = -1};
+        sem_t may_end;
 
-        assert_int_equal(pthread_create(&seen.thread, NULL, naps_until_told, &seen), 0);
+        assert_int_equal(sem_init(&may_end, 0, 0), 0);
+        assert_int_equal(pthread_create(&seen.thread, NULL, stands_there, &may_end), 0);
         int all = run_with_bystanders(n, -1, waits_for_an_event, &seen);
         int one = run_with_bystanders(n, check_bystanders() + 1, waits_for_an_event, &seen);
         int most = run_with_bystanders(n, INT_MAX, waits_for_an_event, &seen);
-        atomic_store(&seen.go, 1);
+        assert_int_equal(sem_post(&may_end), 0);
         assert_int_equal(pthread_join(seen.thread, NULL), 0);
 
         assert_int_equal(all, -EDEADLK);
@@ -460,10 +462,40 @@ static void it_is_seen_when_the_last_hold_is_released(void **state)
     assert_int_equal(weft_waker_release(), -EPERM);
 }
 
-static void *releases_late(void *arg)
+/* What the workers have looked at in vain, and when they look no more by themselves. */
+static struct {
+    int64_t again_at;
+    uint64_t seen;
+    bool was_last;
+    sem_t last;
+} looks;
+
+/* Asked before each sleep of a worker. A second look that finds nothing new is the last. */
+static int watches_the_looks(const char *call)
+{
+    struct worker *worker = weft__worker();
+
+    if (!worker || (strcmp(call, "epoll_wait") != 0 && strcmp(call, "uring_enter") != 0))
+        return 0;
+    struct quiet *quiet = &worker->runtime->quiet;
+    lock_acquire(&quiet->lock);
+    if (quiet->again_at != looks.again_at) {
+        bool is_last = looks.again_at != 0 && quiet->seen == looks.seen;
+
+        if (is_last && !looks.was_last)
+            (void)sem_post(&looks.last); /* cannot overflow */
+        looks.was_last |= is_last;
+        looks.again_at = quiet->again_at;
+        looks.seen = quiet->seen;
+    }
+    lock_release(&quiet->lock);
+    return 0;
+}
+
+static void *releases_after_the_last_look(void *arg)
 {
     (void)arg;
-    (void)usleep(300000); /* by then weft looks no more by itself; if it does, it finds the same */
+    check_sem_wait(&looks.last);
     (void)weft_waker_release(); /* it was held */
     return NULL;
 }
@@ -474,9 +506,13 @@ static void a_thread_that_releases_the_last_hold_has_a_worker_look(void **state)
     CHECK_WORKERS(n) {
         struct seen seen = {.rc = -1};
 
+        memset(&looks, 0, sizeof looks);
+        assert_int_equal(sem_init(&looks.last, 0, 0), 0);
         weft_waker_hold();
-        assert_int_equal(pthread_create(&seen.thread, NULL, releases_late, NULL), 0);
+        assert_int_equal(pthread_create(&seen.thread, NULL, releases_after_the_last_look, NULL), 0);
+        weft__sys_fault = watches_the_looks;
         int rc = run_with_bystanders(n, -1, waits_for_an_event, &seen);
+        weft__sys_fault = NULL;
         assert_int_equal(pthread_join(seen.thread, NULL), 0);
 
         assert_int_equal(rc, -EDEADLK);

@@ -5,9 +5,6 @@
 #ifndef WEFT_TESTS_GATE_H
 #define WEFT_TESTS_GATE_H
 
-#include <errno.h>
-#include <semaphore.h>
-
 #include "check.h"
 
 struct gate {
@@ -35,8 +32,7 @@ static inline int stand_at_gate(void *arg)
     struct gate *gate = arg;
 
     check_arrive(&gate->reached);
-    while (sem_wait(&gate->passes) < 0 && errno == EINTR) {
-    }
+    check_sem_wait(&gate->passes);
     return atomic_fetch_add(&gate->passed, 1);
 }
 

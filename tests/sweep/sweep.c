@@ -4,7 +4,6 @@
 #include "sweep.h"
 
 #include <sched.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -129,8 +128,7 @@ static int cancels_once(void *arg)
 
     (void)arg;
     atomic_store(&other.is_there, true);
-    while (sem_wait(&other.go) != 0)
-        ; /* interrupted: again */
+    check_sem_wait(&other.go);
     if (other.victim.slot)
         (void)weft__future_cancel(runtime, other.victim); /* it cannot end before */
     (void)sem_post(&other.done);                          /* cannot overflow */
@@ -146,8 +144,7 @@ static void cancel_from_there(weft_future victim)
     }
     other.victim = victim;
     (void)sem_post(&other.go); /* cannot overflow */
-    while (sem_wait(&other.done) != 0)
-        ; /* interrupted: again */
+    check_sem_wait(&other.done);
 }
 
 /* Not one call of weft here waits, so that all points are the scenario's. */
