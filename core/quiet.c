@@ -94,7 +94,7 @@ static void glance_at_threads(struct runtime *runtime, struct glance *glance)
     uint32_t inside = load_seq(&runtime->inside);
     uint32_t waiting_inside = 0, waiting_jobs = 0;
 
-    if (load_seq(&quiet->is_at_work)) { /* starting, too: the pools may not be there yet */
+    if (load_seq(&quiet->at_work)) { /* starting, too: the pools may not be there yet */
         glance->is_asleep = false;
         return;
     }
@@ -381,10 +381,10 @@ bool weft__quiet_is_for_ever(struct runtime *runtime)
     return is_for_ever;
 }
 
-void weft__quiet_act(struct runtime *runtime) { store_seq(&runtime->quiet.is_at_work, 1); }
+void weft__quiet_act(struct runtime *runtime) { add_seq(&runtime->quiet.at_work, 1); }
 
 void weft__quiet_rest(struct runtime *runtime)
 {
-    store_seq(&runtime->quiet.is_at_work, 0);
+    sub_seq(&runtime->quiet.at_work, 1);
     weft__quiet_look(runtime); /* I1 */
 }

@@ -11,7 +11,7 @@
  *     worker                        its bell says asleep; nobody has unparked it; nothing is queued
  *     job of a pool                 it has ended, or its thread is listed here as waiting in weft
  *     thread inside the gate        it is listed here as waiting in weft
- *     thread in weft_run, weft_stop is_at_work is clear
+ *     thread in weft_run, weft_stop at_work is 0
  *     kernel                        no operation is in flight
  *     time                          no timer is set
  *     the rest of the process       no other thread exists, and nobody holds weft_waker_hold
@@ -74,7 +74,7 @@ struct quiet {
 
     _Alignas(WEFT_LINE) _Atomic int64_t now; /* (a) the virtual time: I4 */
     _Atomic uint32_t run;                    /* (a) enum run_state */
-    _Atomic uint32_t is_at_work;             /* (a) the thread in weft_run or weft_stop acts */
+    _Atomic uint32_t at_work;                /* (a) threads that act in weft_run or weft_stop */
 
     struct lock threads_lock; /* of the next three */
     struct list threads;      /* struct quiet_thread: these wait in weft */

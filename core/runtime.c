@@ -278,22 +278,28 @@ static int runtime_stop(struct runtime *runtime)
     return 0;
 }
 
-int weft_stop(void)
+/* Whether the caller has said already that it acts (weft__quiet_act); it rests in either case. */
+static int stop(bool acts)
 {
-    int rc = 0;
+    int rc = -ENXIO;
 
-    if (weft__runtime_own())
-        return -EDEADLK;
     lock_acquire(&control.lock);
-    if (control.starts == 0)
-        rc = -ENXIO;
-    else if (--control.starts == 0)
-        rc = runtime_stop(weft__gate_runtime());
-    else
-        weft__quiet_rest(weft__gate_runtime()); /* the others' runtime goes on without us */
+    if (control.starts > 0) {
+        struct runtime *runtime = weft__gate_runtime();
+
+        rc = 0;
+        if (!acts)
+            weft__quiet_act(runtime);
+        if (--control.starts == 0)
+            rc = runtime_stop(runtime);
+        else
+            weft__quiet_rest(runtime); /* the others' runtime goes on without us */
+    }
     lock_release(&control.lock);
     return rc;
 }
+
+int weft_stop(void) { return weft__runtime_own() ? -EDEADLK : stop(false); }
 
 /* --- running --------------------------------------------------------------------------------- */
 
@@ -319,7 +325,7 @@ static const char run_site[] = "the function given to weft_run";
 
 /* Runs the program in the runtime that this thread has started, and notices if it stands still. From the
  * end of the program until weft_stop has cancelled the rest no virtual time may pass. */
-static int run_outermost(weft_fn fn, void *arg)
+static int run_outermost(weft_fn fn, void *arg, bool *ret_acts)
 {
     struct runtime *runtime;
     int status = -EDEADLK;
@@ -332,6 +338,7 @@ static int run_outermost(weft_fn fn, void *arg)
     bool stood_still = weft__standstill_wait(runtime, task);
     store_seq(&runtime->has_stood_still, stood_still);
     weft__quiet_act(runtime);
+    *ret_acts = true;
     if (stood_still)
         rc = weft_detach(task); /* weft_stop ends it, or abandons it */
     else
@@ -343,12 +350,13 @@ static int run_outermost(weft_fn fn, void *arg)
 int weft__run(const weft_options *options, weft_fn fn, void *arg, int *ret_stopped)
 {
     int started = start(options);
+    bool acts = false;
 
     *ret_stopped = 0;
     if (started < 0)
         return started;
-    int rc = started ? run_outermost(fn, arg) : call(run_site, fn, arg);
-    *ret_stopped = weft_stop();
+    int rc = started ? run_outermost(fn, arg, &acts) : call(run_site, fn, arg);
+    *ret_stopped = stop(acts);
     return rc;
 }
 
