@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "reports.h"
 #include "tasks.h"
 
 struct seen {
@@ -182,27 +183,6 @@ static void a_block_cancelled_from_outside_says_ecanceled(void **state)
 
 /* --- left behind ----------------------------------------------------------------------------- */
 
-struct reports {
-    _Atomic int count;
-    char last[512];
-};
-
-static void keeps_the_report(void *context, const char *sentence)
-{
-    struct reports *reports = context;
-
-    atomic_fetch_add(&reports->count, 1);
-    strncpy(reports->last, sentence, sizeof reports->last - 1);
-}
-
-static int run_reporting(struct reports *reports, weft_fn fn, void *arg)
-{
-    const weft_options options = {
-        .workers = 1, .report = keeps_the_report, .report_context = reports};
-
-    return weft_run_with(&options, fn, arg);
-}
-
 static int forgets_to_close(struct seen *seen, weft_scope *scope)
 {
     int rc = weft_scope_open(scope);
@@ -237,7 +217,7 @@ static void a_scope_left_open_in_a_block_is_closed_with_it_and_reported(void **s
     struct reports reports = {.count = 0};
 
     (void)state;
-    int rc = run_reporting(&reports, forgets_in_a_block, &seen);
+    int rc = run_with_reports((weft_options){.workers = 1}, &reports, forgets_in_a_block, &seen);
 
     assert_int_equal(rc, 0);
     assert_int_equal(seen.rc, 0);
@@ -245,7 +225,7 @@ static void a_scope_left_open_in_a_block_is_closed_with_it_and_reported(void **s
     assert_int_equal(seen.third, 9);
     assert_int_equal(seen.fourth, 2);
     assert_int_equal(reports.count, 2);
-    assert_non_null(strstr(reports.last, "left a block with another scope open"));
+    assert_int_equal(lines_with(&reports, "left a block with another scope open"), 2);
 }
 
 static int ends_with_a_scope_open(void *arg)
@@ -270,14 +250,15 @@ static void a_scope_left_open_at_the_end_of_a_task_is_closed_and_reported(void *
     struct reports reports = {.count = 0};
 
     (void)state;
-    int rc = run_reporting(&reports, awaits_one_that_forgets, &seen);
+    int rc =
+        run_with_reports((weft_options){.workers = 1}, &reports, awaits_one_that_forgets, &seen);
 
     assert_int_equal(rc, 0);
     assert_int_equal(seen.second, 4);
     assert_int_equal(seen.third, 1);
     assert_int_equal(reports.count, 1);
-    assert_non_null(strstr(reports.last, "ended with a scope open"));
-    assert_non_null(strstr(reports.last, "ends_with_a_scope_open ("));
+    assert_int_equal(lines_with(&reports, "ended with a scope open"), 1);
+    assert_int_equal(lines_with(&reports, "ends_with_a_scope_open ("), 1);
 }
 
 int main(void)

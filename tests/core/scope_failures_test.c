@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "reports.h"
 #include "tasks.h"
 
 struct seen {
@@ -205,27 +206,6 @@ static void a_body_cut_short_by_a_cancel_of_its_task_has_not_failed(void **state
 
 /* --- misuse ---------------------------------------------------------------------------------- */
 
-struct reports {
-    _Atomic int count;
-    char last[512];
-};
-
-static void keeps_the_report(void *context, const char *sentence)
-{
-    struct reports *reports = context;
-
-    atomic_fetch_add(&reports->count, 1);
-    strncpy(reports->last, sentence, sizeof reports->last - 1);
-}
-
-static int run_reporting(struct reports *reports, weft_fn fn, void *arg)
-{
-    const weft_options options = {
-        .workers = 1, .report = keeps_the_report, .report_context = reports};
-
-    return weft_run_with(&options, fn, arg);
-}
-
 static int spawns_after_close(void *arg)
 {
     struct seen *seen = arg;
@@ -357,13 +337,13 @@ static void misuse_of_a_scope_has_its_code_and_its_sentence_and_no_effect(void *
         struct seen seen = {0};
         struct reports reports = {.count = 0};
 
-        int rc = run_reporting(&reports, cases[i].fn, &seen);
+        int rc = run_with_reports((weft_options){.workers = 1}, &reports, cases[i].fn, &seen);
 
         assert_int_equal(rc, 0);
         assert_int_equal(seen.rc, 0);
         assert_int_equal(seen.second, cases[i].code);
         assert_int_equal(reports.count, 1);
-        assert_non_null(strstr(reports.last, cases[i].words));
+        assert_int_equal(lines_with(&reports, cases[i].words), 1);
     }
 }
 

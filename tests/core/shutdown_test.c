@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "reports.h"
 #include "tasks.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -14,33 +15,15 @@
 
 struct seen {
     int rc, second;
-    _Atomic int count, reports, go;
-    char text[4096]; /* the reports, one a line */
-    pthread_mutex_t lock;
+    _Atomic int count, go;
+    struct reports reports;
 };
-
-static void keeps_report(void *context, const char *sentence)
-{
-    struct seen *seen = context;
-    size_t used;
-
-    (void)pthread_mutex_lock(&seen->lock); /* cannot fail: it is ours, and not recursive */
-    used = strlen(seen->text);
-    (void)snprintf(seen->text + used, sizeof seen->text - used, "%s\n", sentence); /* may be cut */
-    (void)pthread_mutex_unlock(&seen->lock);
-    atomic_fetch_add(&seen->reports, 1);
-}
 
 static int run_reported(int workers, weft_time shutdown, weft_fn fn, struct seen *seen)
 {
-    const weft_options options = {
-        .workers = workers, .shutdown = shutdown, .report = keeps_report, .report_context = seen};
+    const weft_options options = {.workers = workers, .shutdown = shutdown};
 
-    (void)pthread_mutex_init(&seen->lock, NULL); /* cannot fail on Linux */
-    check_progress();
-    int rc = weft_run_with(&options, fn, seen);
-    check_progress();
-    return rc;
+    return run_with_reports(options, &seen->reports, fn, seen);
 }
 
 static int forgets_two(void *arg)
@@ -65,10 +48,10 @@ static void a_task_never_awaited_is_cancelled_and_reported_with_its_site(void **
 
         assert_int_equal(rc, 5);
         assert_int_equal(seen.count, 1);
-        assert_int_equal(seen.reports, 2);
-        assert_non_null(strstr(seen.text, "sleeps_and_counts ("));
-        assert_non_null(strstr(seen.text, "shutdown_test.c:"));
-        assert_non_null(strstr(seen.text, "ends_with ("));
+        assert_int_equal(seen.reports.count, 2);
+        assert_non_null(strstr(seen.reports.text, "sleeps_and_counts ("));
+        assert_non_null(strstr(seen.reports.text, "shutdown_test.c:"));
+        assert_non_null(strstr(seen.reports.text, "ends_with ("));
     }
 }
 
@@ -93,7 +76,7 @@ static void detached_tasks_are_cancelled_without_a_word(void **state)
 
         assert_int_equal(rc, 0);
         assert_int_equal(seen.count, 1);
-        assert_int_equal(seen.reports, 0);
+        assert_int_equal(seen.reports.count, 0);
     }
 }
 
@@ -113,8 +96,8 @@ static void a_promise_never_awaited_is_reported(void **state)
     int rc = run_reported(1, 0, forgets_a_promise, &seen);
 
     assert_int_equal(rc, 1);
-    assert_int_equal(seen.reports, 1);
-    assert_non_null(strstr(seen.text, "promise"));
+    assert_int_equal(seen.reports.count, 1);
+    assert_non_null(strstr(seen.reports.text, "promise"));
 }
 
 static int leaves_a_scope_open(void *arg)
@@ -153,8 +136,8 @@ static void a_scope_left_open_is_closed_and_reported(void **state)
         assert_int_equal(rc, 0);
         assert_int_equal(seen.rc, 31);
         assert_int_equal(seen.second, 10);
-        assert_int_equal(seen.reports, 1);
-        assert_non_null(strstr(seen.text, "leaves_a_scope_open ("));
+        assert_int_equal(seen.reports.count, 1);
+        assert_non_null(strstr(seen.reports.text, "leaves_a_scope_open ("));
     }
 }
 
@@ -297,7 +280,7 @@ static void a_task_that_is_awaited_after_the_stop_began_is_not_called_forgotten(
 
         assert_int_equal(rc, 0);
         assert_int_equal(seen.count, 1);
-        assert_int_equal(seen.reports, 0);
+        assert_int_equal(seen.reports.count, 0);
     }
 }
 
@@ -396,12 +379,12 @@ static void a_task_that_refuses_is_reported_and_run_returns_after_the_shutdown_t
     weft_time start = weft_now();
     int rc = run_reported(2, weft_ms(50), spawns_a_stubborn_one, &stubborn);
     weft_time took = weft_now() - start;
-    int reports = atomic_load(&stubborn.reports);
+    int reports = atomic_load(&stubborn.reports.count);
 
     assert_int_equal(rc, 13);
     assert_true(took >= weft_ms(50));
     assert_int_equal(reports, 1);
-    assert_non_null(strstr(stubborn.text, "refuses_to_end ("));
+    assert_non_null(strstr(stubborn.reports.text, "refuses_to_end ("));
     atomic_store(&stubborn.go, 1);
 }
 
@@ -428,8 +411,10 @@ static void *is_stuck_in_a_call(void *arg)
 
 static void a_thread_stuck_in_an_abandoned_run_does_not_hold_up_the_next_stop(void **state)
 {
-    const weft_options options = {
-        .workers = 1, .shutdown = weft_ms(20), .report = keeps_report, .report_context = &stuck};
+    const weft_options options = {.workers = 1,
+                                  .shutdown = weft_ms(20),
+                                  .report = keep_report,
+                                  .report_context = &stuck.reports};
     struct seen seen = {0};
     pthread_t thread;
 

@@ -16,12 +16,13 @@
 
 #include "core/sys.h"
 #include "core/worker.h"
+#include "reports.h"
 #include "tasks.h"
 
 struct seen {
     _Atomic int rc; /* all who write it write the same */
     int second;
-    _Atomic int count, reports, go;
+    _Atomic int count;
     weft_event event;
     weft_event never;
     weft_mutex mutex;
@@ -29,34 +30,16 @@ struct seen {
     weft_future future;
     pthread_t thread;
     int fds[2];
-    pthread_mutex_t lock;
-    char text[8192]; /* the reports, one a line */
+    struct reports reports;
 };
-
-static void keeps_report(void *context, const char *sentence)
-{
-    struct seen *seen = context;
-
-    (void)pthread_mutex_lock(&seen->lock); /* cannot fail: it is ours, and not recursive */
-    size_t used = strlen(seen->text);
-    (void)snprintf(seen->text + used, sizeof seen->text - used, "%s\n", sentence); /* may be cut */
-    (void)pthread_mutex_unlock(&seen->lock);
-    atomic_fetch_add(&seen->reports, 1);
-}
 
 static int run_with_bystanders(int workers, int bystanders, weft_fn fn, struct seen *seen)
 {
     const weft_options options = {.workers = workers,
-                                  .report = keeps_report,
-                                  .report_context = seen,
                                   .shutdown = weft_s(3600), /* nothing here may wait for it */
                                   .bystanders = bystanders};
 
-    (void)pthread_mutex_init(&seen->lock, NULL); /* cannot fail on Linux */
-    check_progress();
-    int rc = weft_run_with(&options, fn, seen);
-    check_progress();
-    return rc;
+    return run_with_reports(options, &seen->reports, fn, seen);
 }
 
 static int run_reported(int workers, weft_fn fn, struct seen *seen)
@@ -172,7 +155,7 @@ static void whatever_is_waited_for_in_vain_ends_the_run(void **state)
 
             assert_int_equal(rc, -EDEADLK);
             assert_int_equal(seen.rc, -ECANCELED); /* it was cancelled, and cleaned up */
-            assert_true(seen.reports >= 1);
+            assert_true(seen.reports.count >= 1);
         }
 }
 
@@ -194,13 +177,13 @@ static void every_task_is_listed_with_its_site_and_what_it_waits_for(void **stat
         int rc = run_reported(n, spawns_three, &seen);
 
         assert_int_equal(rc, -EDEADLK);
-        assert_int_equal(seen.reports, 4);
-        assert_non_null(strstr(seen.text, "task waits_for_a_permit ("));
-        assert_non_null(strstr(seen.text, "standstill_test.c:"));
-        assert_non_null(strstr(seen.text, "waits for a permit"));
-        assert_non_null(strstr(seen.text, "waits for an item"));
-        assert_non_null(strstr(seen.text, "waits for the end of a sleep"));
-        assert_non_null(strstr(seen.text, "the function given to weft_run"));
+        assert_int_equal(seen.reports.count, 4);
+        assert_non_null(strstr(seen.reports.text, "task waits_for_a_permit ("));
+        assert_non_null(strstr(seen.reports.text, "standstill_test.c:"));
+        assert_non_null(strstr(seen.reports.text, "waits for a permit"));
+        assert_non_null(strstr(seen.reports.text, "waits for an item"));
+        assert_non_null(strstr(seen.reports.text, "waits for the end of a sleep"));
+        assert_non_null(strstr(seen.reports.text, "the function given to weft_run"));
         assert_non_null(strstr(weft_why(), "nothing can wake"));
         /* the others as far as there is room: their sites have paths */
         assert_non_null(strstr(weft_why(), "task the function given to weft_run waits for"));
@@ -215,7 +198,7 @@ static void who_goes_through_futures_waits_for_the_next_of_them(void **state)
     int rc = run_reported(2, waits_for_the_next_one, &seen);
 
     assert_int_equal(rc, -EDEADLK);
-    assert_non_null(strstr(seen.text, "waits for the next of its futures to end"));
+    assert_non_null(strstr(seen.reports.text, "waits for the next of its futures to end"));
 }
 
 static int spawns_a_hundred(void *arg)
@@ -235,7 +218,7 @@ static void a_long_list_is_cut_with_a_word_about_the_rest(void **state)
     int rc = run_reported(2, spawns_a_hundred, &seen);
 
     assert_int_equal(rc, -EDEADLK);
-    assert_int_equal(seen.reports, 101);
+    assert_int_equal(seen.reports.count, 101);
     assert_int_equal(seen.count, 100);
     assert_non_null(strstr(weft_why(), " more"));
 }
@@ -282,7 +265,7 @@ static void a_job_that_waits_in_weft_is_no_hope_and_is_listed(void **state)
 
         assert_int_equal(rc, -EDEADLK);
         assert_int_equal(seen.second, -ECANCELED); /* the stop cancels the promise */
-        assert_non_null(strstr(seen.text, "job waits_in_a_job ("));
+        assert_non_null(strstr(seen.reports.text, "job waits_in_a_job ("));
     }
 }
 
@@ -546,9 +529,9 @@ static void what_cancellation_does_not_end_is_abandoned_at_once_and_listed(void 
 
     assert_int_equal(rc, -EDEADLK);
     assert_int_equal(seen.rc, -ECANCELED);
-    assert_non_null(strstr(seen.text, "task locks ("));
+    assert_non_null(strstr(seen.reports.text, "task locks ("));
     assert_non_null(
-        strstr(seen.text, "waits for ever, although it was cancelled, and is abandoned"));
+        strstr(seen.reports.text, "waits for ever, although it was cancelled, and is abandoned"));
 }
 
 static int waits_in_a_job_for_ever(void *arg)
@@ -573,9 +556,9 @@ static void a_job_that_waits_for_ever_is_abandoned_at_once(void **state)
 
     assert_int_equal(rc, -EDEADLK);
     assert_int_equal(seen.rc, -ECANCELED);
-    assert_non_null(strstr(seen.text, "job waits_in_a_job_for_ever ("));
-    assert_non_null(strstr(seen.text, "waits for an event"));
-    assert_non_null(strstr(seen.text, "its thread is abandoned"));
+    assert_non_null(strstr(seen.reports.text, "job waits_in_a_job_for_ever ("));
+    assert_non_null(strstr(seen.reports.text, "waits for an event"));
+    assert_non_null(strstr(seen.reports.text, "its thread is abandoned"));
 }
 
 /* --- no standstills -------------------------------------------------------------------------- */
@@ -722,7 +705,7 @@ static void whatever_may_still_come_is_waited_for(void **state)
                 int rc = run_reported(n, programs[i], &seen);
 
                 assert_int_equal(rc, 0);
-                assert_int_equal(seen.reports, 0);
+                assert_int_equal(seen.reports.count, 0);
             }
 }
 
@@ -755,7 +738,7 @@ static void a_hold_keeps_the_run_alive_although_no_thread_counts(void **state)
             assert_int_equal(pthread_join(seen.thread, NULL), 0);
 
             assert_int_equal(rc, 0);
-            assert_int_equal(seen.reports, 0);
+            assert_int_equal(seen.reports.count, 0);
         }
 }
 

@@ -5,12 +5,11 @@
 #define WEFT_TESTS_SYNC_CIRCLE_H
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "check.h"
 #include "core/worker.h"
+#include "reports.h"
 #include "waiting.h"
 
 #define MOST 5
@@ -26,9 +25,7 @@ struct round {
     int rc[MOST];
     int first, second;
     char why[1024];
-    _Atomic int reports;
-    pthread_mutex_t lock;
-    char text[8192]; /* the reports, one a line */
+    struct reports reports;
 };
 
 struct place {
@@ -36,38 +33,9 @@ struct place {
     int number;
 };
 
-static inline void keep_report(void *context, const char *sentence)
-{
-    struct round *round = context;
-
-    (void)pthread_mutex_lock(&round->lock); /* cannot fail: it is ours, and not recursive */
-    size_t used = strlen(round->text);
-    (void)snprintf(round->text + used, sizeof round->text - used, "%s\n",
-                   sentence); /* may be cut */
-    (void)pthread_mutex_unlock(&round->lock);
-    atomic_fetch_add(&round->reports, 1);
-}
-
 static inline int run_reported(int workers, weft_fn fn, struct round *round)
 {
-    const weft_options options = {
-        .workers = workers, .report = keep_report, .report_context = round};
-
-    (void)pthread_mutex_init(&round->lock, NULL); /* cannot fail on Linux */
-    check_progress();
-    int rc = weft_run_with(&options, fn, round);
-    check_progress();
-    return rc;
-}
-
-/* How many lines of the reports have this in them. */
-static inline int lines_with(const struct round *round, const char *words)
-{
-    int count = 0;
-
-    for (const char *at = round->text; (at = strstr(at, words)); at++)
-        count++;
-    return count;
+    return run_with_reports((weft_options){.workers = workers}, &round->reports, fn, round);
 }
 
 /* Returns when the task is suspended in a wait for what only another task can end. One that has only

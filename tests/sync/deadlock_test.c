@@ -15,10 +15,10 @@ static void check_circle_of(int workers, int size)
     for (int i = 0; i < size - 1; i++)
         assert_int_equal(round.rc[i], 0);
     assert_int_equal(round.rc[size - 1], -EDEADLK);
-    assert_int_equal(round.reports, 1 + size);
-    assert_int_equal(lines_with(&round, "philosopher ("), 1 + 2 * size);
-    assert_int_equal(lines_with(&round, "circle.h:"), 1 + 2 * size);
-    assert_int_equal(lines_with(&round, "for the mutex at 0x"), size);
+    assert_int_equal(round.reports.count, 1 + size);
+    assert_int_equal(lines_with(&round.reports, "philosopher ("), 1 + 2 * size);
+    assert_int_equal(lines_with(&round.reports, "circle.h:"), 1 + 2 * size);
+    assert_int_equal(lines_with(&round.reports, "for the mutex at 0x"), size);
     assert_non_null(strstr(round.why, "circle.h:"));
 }
 
@@ -48,8 +48,8 @@ static void weft_lock_lets_another_call_of_the_circle_be_told(void **state)
         assert_int_equal(round.rc[0], -EDEADLK); /* the next one after the closer */
         assert_int_equal(round.rc[1], 0);
         assert_int_equal(round.rc[2], 0);
-        assert_int_equal(round.reports, 4);
-        assert_int_equal(lines_with(&round, "in weft_lock for"), 1);
+        assert_int_equal(round.reports.count, 4);
+        assert_int_equal(lines_with(&round.reports, "in weft_lock for"), 1);
     }
 }
 
@@ -101,8 +101,8 @@ static void an_await_of_a_task_that_waits_for_my_mutex_is_told_and_consumes_noth
         assert_int_equal(rc, 0);
         assert_int_equal(round.first, 0);
         assert_int_equal(round.second, -EDEADLK);
-        assert_int_equal(round.reports, 3);
-        assert_int_equal(lines_with(&round, "lock_and_unlock ("), 2);
+        assert_int_equal(round.reports.count, 3);
+        assert_int_equal(lines_with(&round.reports, "lock_and_unlock ("), 2);
         assert_non_null(strstr(round.why, "weft_run"));
         assert_non_null(strstr(round.why, "lock_and_unlock ("));
     }
@@ -138,7 +138,7 @@ static void a_lock_held_by_the_task_that_awaits_me_is_told(void **state)
         assert_int_equal(rc, 0);
         assert_int_equal(round.first, -EDEADLK);
         assert_int_equal(round.second, -EDEADLK); /* the child's status */
-        assert_int_equal(round.reports, 3);
+        assert_int_equal(round.reports.count, 3);
     }
 }
 
@@ -173,7 +173,7 @@ static void two_tasks_that_wait_for_each_others_end_are_told(void **state)
         assert_int_equal(rc, 0);
         assert_int_equal(round.first, -ECANCELED);
         assert_int_equal(round.second, -EDEADLK);
-        assert_int_equal(round.reports, 3);
+        assert_int_equal(round.reports.count, 3);
     }
 }
 
@@ -222,7 +222,7 @@ static void a_gather_is_told_whichever_of_its_futures_waits_for_it(void **state)
             assert_int_equal(round.rc[i], -ECANCELED);
         assert_int_equal(round.rc[3], 0);
         assert_int_equal(round.rc[4], 7);
-        assert_int_equal(round.reports, 3);
+        assert_int_equal(round.reports.count, 3);
     }
 }
 
@@ -280,8 +280,8 @@ static void a_circle_may_lead_through_mutex_await_and_gather(void **state)
         assert_int_equal(round.rc[0], -EDEADLK);
         assert_int_equal(round.rc[1], 0);
         assert_int_equal(round.rc[2], 0);
-        assert_int_equal(round.reports, 4);
-        assert_int_equal(lines_with(&round, "gathers_it ("), 2);
+        assert_int_equal(round.reports.count, 4);
+        assert_int_equal(lines_with(&round.reports, "gathers_it ("), 2);
     }
 }
 
@@ -314,8 +314,8 @@ static void a_scope_whose_member_waits_for_who_closes_it_fails_and_still_ends_al
         assert_int_equal(rc, 0);
         assert_int_equal(round.first, -ECANCELED);
         assert_int_equal(round.second, -EDEADLK);
-        assert_int_equal(round.reports, 3);
-        assert_int_equal(lines_with(&round, "scope at 0x"), 1);
+        assert_int_equal(round.reports.count, 3);
+        assert_int_equal(lines_with(&round.reports, "scope at 0x"), 1);
     }
 }
 
@@ -345,8 +345,8 @@ static void a_child_that_is_not_ready_yet_is_waited_for(void **state)
         assert_int_equal(rc, 0);
         assert_int_equal(round.first, -EDEADLK);
         assert_int_equal(round.second, -EDEADLK); /* its status */
-        assert_int_equal(lines_with(&round, "deadlock, wait "), 2);
-        assert_int_equal(lines_with(&round, "in weft_scope_start for task"), 1);
+        assert_int_equal(lines_with(&round.reports, "deadlock, wait "), 2);
+        assert_int_equal(lines_with(&round.reports, "in weft_scope_start for task"), 1);
     }
 }
 
@@ -381,7 +381,7 @@ static void a_member_of_ten_thousand_that_closes_the_circle_is_told(void **state
         assert_int_equal(rc, 0);
         assert_int_equal(round.first, -EDEADLK);
         assert_int_equal(round.second, -EDEADLK); /* the member's failure */
-        assert_int_equal(round.reports, 3);
+        assert_int_equal(round.reports.count, 3);
     }
 }
 
@@ -423,7 +423,7 @@ static void a_chain_that_ends_at_a_promise_is_no_circle(void **state)
         int rc = run_reported(n, wait_for_one_who_waits_for_a_promise, &round);
 
         assert_int_equal(rc, 0);
-        assert_int_equal(round.reports, 0);
+        assert_int_equal(round.reports.count, 0);
     }
 }
 
@@ -478,7 +478,7 @@ static void a_wait_that_is_over_is_no_part_of_a_circle(void **state)
 
         assert_int_equal(rc, 0);
         assert_int_equal(round.first, 0);
-        assert_int_equal(round.reports, 0);
+        assert_int_equal(round.reports.count, 0);
     }
 }
 
@@ -528,7 +528,7 @@ static void a_race_does_not_need_all_of_its_futures(void **state)
         assert_int_equal(rc, 1);
         assert_int_equal(round.first, -ECANCELED);
         assert_int_equal(round.second, 3);
-        assert_int_equal(round.reports, 0);
+        assert_int_equal(round.reports.count, 0);
     }
 }
 
@@ -554,8 +554,8 @@ static void what_weft_call_runs_is_told_that_the_caller_holds_it(void **state)
         assert_int_equal(rc, 0);
         assert_int_equal(round.first, -EDEADLK);
         assert_int_equal(round.second, -EDEADLK);
-        assert_int_equal(round.reports, 3);
-        assert_int_equal(lines_with(&round, "in weft_call for"), 1);
+        assert_int_equal(round.reports.count, 3);
+        assert_int_equal(lines_with(&round.reports, "in weft_call for"), 1);
     }
 }
 
@@ -590,7 +590,7 @@ static int leave_who_waits_for_ever(void *arg)
     weft_future twice = weft_spawn(lock_twice, round);
     weft_future caller = weft_spawn(call_who_locks_for_sure, round);
 
-    while (atomic_load(&round->reports) < 5)
+    while (atomic_load(&round->reports.count) < 5)
         let_others_run();
     (void)weft_detach(caller); /* it is ours */
     return weft_detach(twice);
@@ -600,21 +600,20 @@ static int leave_who_waits_for_ever(void *arg)
 static void where_no_call_can_answer_they_wait_for_ever_and_are_reported(void **state)
 {
     static struct round round;
-    const weft_options options = {
-        .workers = 2, .shutdown = 1, .report = keep_report, .report_context = &round};
+    const weft_options options = {.workers = 2, .shutdown = 1};
 
     (void)state;
-    (void)pthread_mutex_init(&round.lock, NULL); /* cannot fail on Linux */
-    int rc = weft_run_with(&options, leave_who_waits_for_ever, &round);
+    int rc = run_with_reports(options, &round.reports, leave_who_waits_for_ever, &round);
 
     assert_int_equal(rc, 0);
-    assert_int_equal(lines_with(&round, "deadlock: "), 2);
-    assert_int_equal(lines_with(&round, "deadlock, wait "), 3); /* the rest is told of the stop */
-    assert_int_equal(lines_with(&round, "1 wait forms a circle, and none of the calls"), 1);
-    assert_int_equal(lines_with(&round, "2 waits form a circle, and none of the calls"), 1);
-    assert_int_equal(lines_with(&round, "in weft_lock for the mutex at 0x"), 2);
-    assert_int_equal(lines_with(&round, "in weft_call for task"), 1);
-    assert_true(lines_with(&round, "lock_twice (") >= 2);
+    assert_int_equal(lines_with(&round.reports, "deadlock: "), 2);
+    assert_int_equal(lines_with(&round.reports, "deadlock, wait "),
+                     3); /* the rest is told of the stop */
+    assert_int_equal(lines_with(&round.reports, "1 wait forms a circle, and none of the calls"), 1);
+    assert_int_equal(lines_with(&round.reports, "2 waits form a circle, and none of the calls"), 1);
+    assert_int_equal(lines_with(&round.reports, "in weft_lock for the mutex at 0x"), 2);
+    assert_int_equal(lines_with(&round.reports, "in weft_call for task"), 1);
+    assert_true(lines_with(&round.reports, "lock_twice (") >= 2);
 }
 
 int main(void)
