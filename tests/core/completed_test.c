@@ -119,7 +119,7 @@ static int goes_through_slow_ones(void *arg)
 
     seen->rc = begins_slow_ones(seen);
     seen->second = goes_through(seen);
-    seen->ended = atomic_load(&seen->count);
+    seen->ended = atomic_load(&seen->slow.ended);
     seen->third = weft_completed_next(&seen->all, NULL, NULL);
     return weft_completed_end(&seen->all);
 }
@@ -129,8 +129,7 @@ static int cancels_who_goes_through(void *arg)
     struct seen *seen = arg;
     weft_future child = weft_spawn(goes_through_slow_ones, seen);
 
-    while (atomic_load(&seen->started) < MANY - 1)
-        (void)!weft_yield();
+    until_slow(&seen->slow, MANY - 1);
     (void)weft_cancel(child);
     return weft_await(child);
 }
@@ -166,7 +165,7 @@ static int ends_while_cancelled(void *arg)
     (void)weft_cancel(weft_self());
     seen->rc = begins_slow_ones(seen);
     seen->second = weft_completed_end(&seen->all);
-    seen->ended = atomic_load(&seen->count);
+    seen->ended = atomic_load(&seen->slow.ended);
     return 0;
 }
 
@@ -391,8 +390,8 @@ static int closes_a_circle(void *arg)
     seen->futures[1] = weft_spawn(awaits_back, seen);
     seen->rc = weft_completed_init(&seen->all, &seen->futures[1], 1);
     until_owned(seen->futures[0]);
-    seen->third = atomic_load(&seen->started) ? weft_completed_end(&seen->all)
-                                              : weft_completed_next(&seen->all, NULL, NULL);
+    seen->third = seen->is_early ? weft_completed_end(&seen->all)
+                                 : weft_completed_next(&seen->all, NULL, NULL);
     seen->ended = weft_completed_next(&seen->all, NULL, NULL);
     seen->statuses[0] = weft_detach(seen->futures[1]);
     return 7;
@@ -437,7 +436,7 @@ static void an_early_end_of_what_waits_for_the_caller_ends_too(void **state)
 {
     (void)state;
     CHECK_WORKERS(n) {
-        struct seen seen = {.rc = -1, .started = 1};
+        struct seen seen = {.rc = -1, .is_early = true};
 
         int rc = check_run(n, begins_a_circle, &seen);
 

@@ -3,28 +3,15 @@
  */
 #include <string.h>
 
-#include "tasks.h"
+#include "later.h"
 
 struct seen {
     int rc, second, third, ended;
     int statuses[8];
-    _Atomic int count, started;
+    _Atomic int count;
+    struct slow slow;
     weft_future future;
 };
-
-struct turn {
-    int yields, status;
-};
-
-static int ends_later(void *arg)
-{
-    struct turn *turn = arg;
-
-    for (int i = 0; i < turn->yields; i++)
-        if (weft_yield() < 0)
-            return -ECANCELED;
-    return turn->status;
-}
 
 static int gathers_backwards(void *arg)
 {
@@ -82,28 +69,15 @@ static void the_first_failure_cancels_the_others_and_all_have_ended(void **state
     }
 }
 
-/* Ends only a while after it was cancelled. */
-static int ends_slowly(void *arg)
-{
-    struct seen *seen = arg;
-
-    atomic_fetch_add(&seen->started, 1);
-    int rc = weft_sleep(WEFT_FOREVER); /* suspends: worker, errno stale */
-    for (int i = 0; i < 30; i++)
-        (void)!weft_yield(); /* cancelled: that is what it takes long over */
-    atomic_fetch_add(&seen->count, 1);
-    return rc;
-}
-
 static int gathers_slow_ones(void *arg)
 {
     struct seen *seen = arg;
     weft_future futures[4];
 
     for (int i = 0; i < 4; i++)
-        futures[i] = weft_spawn(ends_slowly, seen);
+        futures[i] = weft_spawn(ends_slowly, &seen->slow);
     seen->rc = weft_gather_n(futures, 4, seen->statuses);
-    seen->ended = atomic_load(&seen->count);
+    seen->ended = atomic_load(&seen->slow.ended);
     return seen->rc;
 }
 
@@ -112,8 +86,7 @@ static int cancels_a_gather(void *arg)
     struct seen *seen = arg;
 
     weft_future gatherer = weft_spawn(gathers_slow_ones, seen);
-    while (atomic_load(&seen->started) < 4)
-        (void)!weft_yield();
+    until_slow(&seen->slow, 4);
     (void)weft_cancel(gatherer);
     seen->second = weft_await(gatherer);
     return 0;

@@ -3,31 +3,18 @@
  */
 #include <pthread.h>
 
+#include "later.h"
 #include "owned.h"
-#include "tasks.h"
 
 struct seen {
     int rc, second, third, ended, statuses[6];
     size_t winner;
     _Atomic int count, started, go, told;
+    struct slow slow;
     weft_promise promises[4];
     weft_future futures[4];
     bool before, good;
 };
-
-struct turn {
-    int yields, status;
-};
-
-static int ends_later(void *arg)
-{
-    struct turn *turn = arg;
-
-    for (int i = 0; i < turn->yields; i++)
-        if (weft_yield() < 0)
-            return -ECANCELED;
-    return turn->status;
-}
 
 static int races_sleepers(void *arg)
 {
@@ -144,28 +131,15 @@ static void of_those_that_ended_before_the_first_in_the_list_wins(void **state)
     }
 }
 
-/* Ends only a while after it was cancelled. */
-static int ends_slowly(void *arg)
-{
-    struct seen *seen = arg;
-
-    atomic_fetch_add(&seen->started, 1);
-    int rc = weft_sleep(WEFT_FOREVER); /* suspends: worker, errno stale */
-    for (int i = 0; i < 30; i++)
-        (void)!weft_yield(); /* cancelled: that is what it takes long over */
-    atomic_fetch_add(&seen->count, 1);
-    return rc;
-}
-
 static int races_slow_ones(void *arg)
 {
     struct seen *seen = arg;
     weft_future futures[4];
 
     for (int i = 0; i < 4; i++)
-        futures[i] = weft_spawn(ends_slowly, seen);
+        futures[i] = weft_spawn(ends_slowly, &seen->slow);
     seen->rc = weft_race_n(futures, 4, &seen->winner);
-    seen->ended = atomic_load(&seen->count);
+    seen->ended = atomic_load(&seen->slow.ended);
     seen->third = weft_yield();
     return seen->rc;
 }
@@ -175,8 +149,7 @@ static int cancels_a_race(void *arg)
     struct seen *seen = arg;
 
     weft_future racer = weft_spawn(races_slow_ones, seen);
-    while (atomic_load(&seen->started) < 4)
-        (void)!weft_yield();
+    until_slow(&seen->slow, 4);
     (void)weft_cancel(racer);
     seen->second = weft_await(racer);
     return 0;
@@ -203,13 +176,13 @@ static int races_while_cancelled(void *arg)
 {
     struct seen *seen = arg;
     int status = 3;
-    weft_future futures[2] = {weft_spawn(ends_with, &status), weft_spawn(ends_slowly, seen)};
+    weft_future futures[2] = {weft_spawn(ends_with, &status), weft_spawn(ends_slowly, &seen->slow)};
 
     if (weft_wait(futures[0]) != 3)
         return -EPROTO;
     (void)weft_cancel(weft_self());
     seen->rc = weft_race_n(futures, 2, NULL);
-    seen->ended = atomic_load(&seen->count);
+    seen->ended = atomic_load(&seen->slow.ended);
     return 0;
 }
 

@@ -3,27 +3,13 @@
  */
 #include <pthread.h>
 
-#include "tasks.h"
+#include "later.h"
 
 struct seen {
     int rc, second, third, ended;
     int statuses[8];
-    _Atomic int count, started;
+    struct slow slow;
 };
-
-struct turn {
-    int yields, status;
-};
-
-static int ends_later(void *arg)
-{
-    struct turn *turn = arg;
-
-    for (int i = 0; i < turn->yields; i++)
-        if (weft_yield() < 0)
-            return -ECANCELED;
-    return turn->status;
-}
 
 static int settles_good_and_bad(void *arg)
 {
@@ -54,19 +40,6 @@ static void a_failure_cancels_nobody_and_all_statuses_are_told(void **state)
     }
 }
 
-/* Ends only a while after it was cancelled. */
-static int ends_slowly(void *arg)
-{
-    struct seen *seen = arg;
-
-    atomic_fetch_add(&seen->started, 1);
-    int rc = weft_sleep(WEFT_FOREVER); /* suspends: worker, errno stale */
-    for (int i = 0; i < 30; i++)
-        (void)!weft_yield(); /* cancelled: that is what it takes long over */
-    atomic_fetch_add(&seen->count, 1);
-    return rc;
-}
-
 static int settles_slow_ones(void *arg)
 {
     struct seen *seen = arg;
@@ -74,11 +47,11 @@ static int settles_slow_ones(void *arg)
     weft_future futures[4] = {weft_spawn(ends_with, &status)};
 
     for (int i = 1; i < 4; i++)
-        futures[i] = weft_spawn(ends_slowly, seen);
+        futures[i] = weft_spawn(ends_slowly, &seen->slow);
     if (weft_wait(futures[0]) == -ECANCELED)
-        atomic_store(&seen->started, 3);
+        atomic_store(&seen->slow.started, 3);
     seen->rc = weft_gather_settled_n(futures, 4, seen->statuses);
-    seen->ended = atomic_load(&seen->count);
+    seen->ended = atomic_load(&seen->slow.ended);
     seen->third = weft_yield();
     return seen->rc;
 }
@@ -88,8 +61,7 @@ static int cancels_who_settles(void *arg)
     struct seen *seen = arg;
 
     weft_future settler = weft_spawn(settles_slow_ones, seen);
-    while (atomic_load(&seen->started) < 3)
-        (void)!weft_yield();
+    until_slow(&seen->slow, 3);
     (void)weft_cancel(settler);
     seen->second = weft_await(settler);
     return 0;
@@ -117,11 +89,11 @@ static int settles_while_cancelled(void *arg)
 {
     struct seen *seen = arg;
     int status = 4;
-    weft_future futures[2] = {weft_spawn(ends_with, &status), weft_spawn(ends_slowly, seen)};
+    weft_future futures[2] = {weft_spawn(ends_with, &status), weft_spawn(ends_slowly, &seen->slow)};
 
     (void)weft_cancel(weft_self());
     seen->rc = weft_gather_settled_n(futures, 2, seen->statuses);
-    seen->ended = atomic_load(&seen->count);
+    seen->ended = atomic_load(&seen->slow.ended);
     seen->third = weft_await(futures[0]);
     return 0;
 }

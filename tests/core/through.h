@@ -4,8 +4,8 @@
 #ifndef WEFT_TESTS_CORE_THROUGH_H
 #define WEFT_TESTS_CORE_THROUGH_H
 
+#include "later.h"
 #include "owned.h"
-#include "tasks.h"
 
 #define MANY 16
 
@@ -13,7 +13,8 @@ struct seen {
     int rc, second, third, ended, told;
     size_t order[MANY];
     int statuses[MANY];
-    _Atomic int count, started;
+    bool is_early; /* ends the iteration instead of going through */
+    struct slow slow;
     weft_promise promises[MANY];
     weft_future futures[MANY];
     weft_completed all;
@@ -68,25 +69,12 @@ static inline int goes_through_promises(void *arg)
     return weft_await(keeper);
 }
 
-/* Ends only a while after it was cancelled. */
-static inline int ends_slowly(void *arg)
-{
-    struct seen *seen = arg;
-
-    atomic_fetch_add(&seen->started, 1);
-    int rc = weft_sleep(WEFT_FOREVER); /* suspends: worker, errno stale */
-    for (int i = 0; i < 30; i++)
-        (void)!weft_yield(); /* cancelled: that is what it takes long over */
-    atomic_fetch_add(&seen->count, 1);
-    return rc;
-}
-
 /* One that has ended, and slow ones. */
 static inline int begins_slow_ones(struct seen *seen)
 {
     for (int i = 0; i < MANY; i++)
         seen->futures[i] =
-            i == 4 ? weft_promise_new(&seen->promises[4]) : weft_spawn(ends_slowly, seen);
+            i == 4 ? weft_promise_new(&seen->promises[4]) : weft_spawn(ends_slowly, &seen->slow);
     (void)weft_promise_set(seen->promises[4], 3); /* nobody else sets it */
     return weft_completed_init(&seen->all, seen->futures, MANY);
 }
@@ -98,7 +86,7 @@ static inline int ends_early(void *arg)
     seen->rc = begins_slow_ones(seen);
     seen->second = weft_completed_next(&seen->all, &seen->order[0], &seen->statuses[0]);
     seen->third = weft_completed_end(&seen->all);
-    seen->ended = atomic_load(&seen->count);
+    seen->ended = atomic_load(&seen->slow.ended);
     for (int i = 0; i < MANY; i++)
         seen->told += weft_cancel(seen->futures[i]) == -ESTALE;
     return weft_completed_next(&seen->all, NULL, NULL) + weft_completed_end(&seen->all);
