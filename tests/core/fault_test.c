@@ -5,7 +5,6 @@
  * Whatever fails, a start is either whole or has left nothing; every task and job that was offered
  * either ran or was dropped, once; and nothing hangs, aborts or leaks (the sanitizers look, too).
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/sys.h"
+#include "entries.h"
 #include "tasks.h"
 
 #define OFFERS 12
@@ -183,19 +183,6 @@ static int scenario(void *arg)
 }
 
 /* --- the loop over k --------------------------------------------------------------------------- */
-
-static int entries_in(const char *path)
-{
-    DIR *directory = opendir(path);
-    int count = 0;
-
-    if (!directory)
-        return -1;
-    while (readdir(directory))
-        count++;
-    (void)closedir(directory); /* it was only read */
-    return count;
-}
 
 static int run_with_fault(int k, bool from_there, weft_fn fn, struct ledger *ledger)
 {

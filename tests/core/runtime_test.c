@@ -1,12 +1,12 @@
 /*
  * runtime_test - starting, counting, calling in, and leaving nothing behind.
  */
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "entries.h"
 #include "tasks.h"
 
 struct seen {
@@ -167,19 +167,6 @@ static void info_tells_how_it_is_set_up(void **state)
     assert_true(seen.info.stack_bytes >= 65536);
     assert_int_equal(seen.info.tasks_live, 2);
     assert_non_null(seen.info.pool_class);
-}
-
-static int entries_in(const char *path)
-{
-    DIR *directory = opendir(path);
-    int count = 0;
-
-    if (!directory)
-        return -1;
-    while (readdir(directory))
-        count++;
-    (void)closedir(directory); /* it was only read */
-    return count;
 }
 
 static int uses_a_bit_of_all(void *arg)

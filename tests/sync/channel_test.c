@@ -6,17 +6,7 @@
 
 #include "check.h"
 #include "core/sys.h"
-
-/* Takes all that is there; the numbers as digits, in order. */
-static int drain(weft_channel *channel)
-{
-    int got;
-    int digits = 0;
-
-    while (weft_try_receive(channel, &got) == 1)
-        digits = 10 * digits + got;
-    return digits;
-}
+#include "drain.h"
 
 /* --- what a channel holds ---------------------------------------------------------------------- */
 

@@ -45,6 +45,16 @@ static int run_storm(int workers, weft_fn fn, struct storm *storm)
     return rc;
 }
 
+/* Whoever held a lock has added one to its value. */
+static long sum_of_values(const struct storm *storm)
+{
+    long sum = 0;
+
+    for (int i = 0; i < LOCKS; i++)
+        sum += storm->value[i];
+    return sum;
+}
+
 static int visit(void *arg);
 
 /* Waits, in one of several ways, for children that lock greater numbers only. */
@@ -156,7 +166,6 @@ static void among_ten_thousand_tasks_that_lock_in_order_only_true_circles_are_to
     (void)state;
     CHECK_WORKERS(n) {
         static struct storm storm;
-        long sum = 0;
 
         memset(&storm, 0, sizeof storm);
         storm.seed = seed;
@@ -166,9 +175,7 @@ static void among_ten_thousand_tasks_that_lock_in_order_only_true_circles_are_to
         assert_int_equal(storm.wrong, 0);
         assert_int_equal(storm.circles, storm.planted);
         assert_int_equal(storm.reports, storm.lines);
-        for (int i = 0; i < LOCKS; i++)
-            sum += storm.value[i];
-        assert_int_equal(sum, storm.locked);
+        assert_int_equal(sum_of_values(&storm), storm.locked);
     }
 }
 
@@ -320,7 +327,6 @@ static void tasks_that_lock_in_any_order_all_come_through(void **state)
     (void)state;
     CHECK_WORKERS(n) {
         static struct storm storm;
-        long sum = 0;
 
         memset(&storm, 0, sizeof storm);
         storm.seed = seed;
@@ -330,9 +336,7 @@ static void tasks_that_lock_in_any_order_all_come_through(void **state)
         assert_int_equal(storm.wrong, 0);
         assert_true(storm.told > 0);
         assert_int_equal(storm.circles, storm.told); /* one circle, one answer */
-        for (int i = 0; i < LOCKS; i++)
-            sum += storm.value[i];
-        assert_int_equal(sum, storm.locked);
+        assert_int_equal(sum_of_values(&storm), storm.locked);
     }
 }
 
@@ -415,7 +419,6 @@ static void parents_that_are_told_lose_no_child(void **state)
     (void)state;
     CHECK_WORKERS(n) {
         static struct storm storm;
-        long sum = 0;
 
         memset(&storm, 0, sizeof storm);
         storm.seed = seed;
@@ -425,9 +428,7 @@ static void parents_that_are_told_lose_no_child(void **state)
         assert_int_equal(storm.wrong, 0);
         assert_true(storm.told > 0);
         assert_int_equal(storm.circles, storm.told);
-        for (int i = 0; i < LOCKS; i++)
-            sum += storm.value[i];
-        assert_int_equal(sum, storm.locked);
+        assert_int_equal(sum_of_values(&storm), storm.locked);
     }
 }
 
