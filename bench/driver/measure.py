@@ -269,11 +269,28 @@ def one_round(work, system, workers, size, seconds, rows, variant):
             rows[metric.name, system.name].values.append(value)
 
 
+def free_bytes():
+    with open("/proc/meminfo", encoding="ascii") as file:
+        found = dict(text.split(":") for text in file)
+    return int(found["MemAvailable"].split()[0]) * 1024
+
+
+def size_of(work, plan, progress):
+    """The work's size; less if the machine has no memory for it."""
+    size = work.quick if plan.quick else work.full
+    room = free_bytes() * 3 // 4
+    if size * work.bytes_each <= room:
+        return size
+    progress.tell(f"bench/run: {work.name} is done with {room // work.bytes_each} of {size}: there is "
+                  "no memory for more")
+    return room // work.bytes_each
+
+
 def measure(work, systems, plan, progress):
     """All variants of a work, the systems by turns. Gives the rows, and who failed and why."""
     done, broken = [], []
     begin = time.monotonic()
-    size = work.quick if plan.quick else work.full
+    size = size_of(work, plan, progress)
     seconds = work.seconds[1 if plan.quick else 0]
     rounds = plan.rounds or (work.quick_rounds if plan.quick else work.rounds)
     for variant, workers in work.workers:

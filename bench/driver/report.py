@@ -53,6 +53,8 @@ def comparisons(rows):
 
 
 def table(rows):
+    if not comparisons(rows):
+        return "There is nothing to compare: weft and a peer have to take part."
     lines = [f"{'work':28} {'weft':>10} {'best peer':>10} {'unit':8} {'which':12} {'weft / best':>11}"]
     for name, weft, peer, times in comparisons(rows):
         lines.append(f"{name:28} {number(weft.median()):>10} {number(peer.median()):>10} "
@@ -102,7 +104,7 @@ def machine():
         "cores": os.cpu_count(),
         "memory_gib": round(memory_gib(), 1),
         "kernel": platform.release(),
-        "load_average": os.getloadavg()[0],
+        "load_average": round(os.getloadavg()[0], 1),
         "gcc": first_line(["gcc", "--version"]),
         "go": first_line(["go", "version"]),
         "cargo": first_line(["cargo", "--version"]),
@@ -127,11 +129,12 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page);
        max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { font-size: 1rem; margin: 2rem 0 .4rem; } h2 small, p { color: var(--faint); font-weight: 400; }
-.row { display: grid; grid-template-columns: 8rem 1fr 11rem; gap: .6rem; align-items: center;
+.row { display: grid; grid-template-columns: 8rem 1fr 14rem; gap: .6rem; align-items: center;
        margin: .15rem 0; font-variant-numeric: tabular-nums; }
 .track { position: relative; height: 1rem; background: var(--track); border-radius: 3px; }
 .bar { position: absolute; inset: 0 auto 0 0; background: var(--peer); border-radius: 3px; }
 .weft .bar { background: var(--weft); } .weft { font-weight: 600; }
+.bar.cut { border-right: .6rem dotted var(--page); }
 .range { position: absolute; top: 50%; height: 2px; background: var(--text); opacity: .75; }
 .range::before, .range::after { content: ""; position: absolute; top: -4px; height: 10px; width: 2px;
        background: inherit; } .range::before { left: 0; } .range::after { right: 0; }
@@ -140,19 +143,25 @@ td:first-child, th:first-child { text-align: left; } .ahead { color: var(--weft)
 """
 
 
+def scale_end(group):
+    """The figure at the right edge: far slower peers would press the others flat, and are cut off."""
+    near = [row.median() for row in group if row.system == "weft"] + [best(group).median()]
+    return min(max(max(row.values) for row in group), 5 * max(near)) or 1
+
+
 def bars(name, group):
-    most = max(max(row.values) for row in group) or 1
+    end = scale_end(group)
     more = "more" if group[0].metric.more_is_better else "less"
     parts = [f"<h2>{html.escape(name)} <small>{html.escape(group[0].metric.unit)}, {more} is better"
              "</small></h2>"]
     for row in group:
-        low, high, middle = (100 * value / most
+        low, high, middle = (min(100 * value / end, 100)
                              for value in (min(row.values), max(row.values), row.median()))
         kind = "row weft" if row.system == "weft" else "row"
+        cut = " cut" if row.median() > end else ""
         parts.append(
             f'<div class="{kind}"><span>{html.escape(row.system)}{"" if row.counts else " *"}</span>'
-            '<div class="track">'
-            f'<div class="bar" style="width:{middle:.2f}%"></div>'
+            f'<div class="track"><div class="bar{cut}" style="width:{middle:.2f}%"></div>'
             f'<div class="range" style="left:{low:.2f}%;width:{max(high - low, 0):.2f}%"></div></div>'
             f"<span>{number(row.median())} ({number(min(row.values))} to {number(max(row.values))})"
             "</span></div>")

@@ -32,6 +32,7 @@ class Work:
     quick_rounds: int = 5
     rate: int = 0  # requests a second
     seconds: tuple = field(default=(0, 0))  # measured time, full and quick
+    bytes_each: int = 0  # memory that an item may take: a small machine gets fewer
 
     def names(self):
         return [name.lstrip("~") for name in self.systems.split()]
@@ -94,8 +95,8 @@ WORKS = [
          "weft go tokio libuv", 1_000_000, 200_000, NS_EACH, same, ONE),
     Work("sleepers_1m", "tasks that sleep: what each holds, and the mappings of the process",
          "weft go tokio", 1_000_000, 100_000,
-         (Metric("resident", "bytes_each", "B"), Metric("mappings", "mappings", "", has_ratio=False)),
-         same),
+         (Metric("resident", "bytes_each", "B"), Metric("mappings", "mappings", "maps", has_ratio=False)),
+         same, bytes_each=6000),
     Work("steal_latency", "a busy task starts another one: until an idle worker has begun it",
          "weft go tokio onetbb openmp", 1000, 200, P50_AND_P99, same),
     Work("wake_latency", "a foreign thread wakes a task whose workers sleep: until it goes on",
@@ -114,9 +115,9 @@ WORKS = [
     Work("echo_closed", "an echo server, 50 connections, each with one message under way",
          "weft go tokio libuv epoll", 0, 0,
          (Metric("", "per_s", "per_s", more_is_better=True),
-          Metric("p99", "p99_ns", "us", scale=NS)), none_wrong, kind="echo", seconds=(3, 0.6)),
+          Metric("p99", "p99_ns", "us", scale=NS)), none_wrong, kind="echo", seconds=(2, 0.6)),
     *(Work(f"mixed_{rate // 1000}k",
            f"an echo server with {rate} messages a second, while its pool computes 10 ms jobs",
            "weft go tokio libuv epoll epoll_nice19", 0, 0, MIXED, none_wrong, kind="mixed",
-           rounds=9, rate=rate, seconds=(3, 0.6)) for rate in (5_000, 10_000, 20_000)),
+           rounds=9, rate=rate, seconds=(2, 0.6)) for rate in (5_000, 10_000, 20_000)),
 ]

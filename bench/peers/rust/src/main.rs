@@ -10,9 +10,11 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
-/// With one worker this runtime is as fast as the current-thread one, or faster.
+/// With one worker this runtime is as fast as the current-thread one, or faster. For jobs that compute
+/// more blocking threads than workers would only get in each other's way.
 fn runtime(workers: usize) -> Runtime {
-    Builder::new_multi_thread().worker_threads(workers).enable_all().build().unwrap()
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(workers).max_blocking_threads(workers).enable_all().build().unwrap()
 }
 
 /// The work runs in a task, on a worker; twice, and the second time counts.
