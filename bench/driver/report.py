@@ -134,7 +134,7 @@ h2 { font-size: 1rem; margin: 2rem 0 .4rem; } h2 small, p { color: var(--faint);
 .track { position: relative; height: 1rem; background: var(--track); border-radius: 3px; }
 .bar { position: absolute; inset: 0 auto 0 0; background: var(--peer); border-radius: 3px; }
 .weft .bar { background: var(--weft); } .weft { font-weight: 600; }
-.bar.cut { border-right: .6rem dotted var(--page); }
+.bar.cut { background: linear-gradient(to right, var(--peer) 85%, transparent); }
 .range { position: absolute; top: 50%; height: 2px; background: var(--text); opacity: .75; }
 .range::before, .range::after { content: ""; position: absolute; top: -4px; height: 10px; width: 2px;
        background: inherit; } .range::before { left: 0; } .range::after { right: 0; }
@@ -159,10 +159,11 @@ def bars(name, group):
                              for value in (min(row.values), max(row.values), row.median()))
         kind = "row weft" if row.system == "weft" else "row"
         cut = " cut" if row.median() > end else ""
+        reach = f'<div class="range" style="left:{low:.2f}%;width:{high - low:.2f}%"></div>'
         parts.append(
             f'<div class="{kind}"><span>{html.escape(row.system)}{"" if row.counts else " *"}</span>'
             f'<div class="track"><div class="bar{cut}" style="width:{middle:.2f}%"></div>'
-            f'<div class="range" style="left:{low:.2f}%;width:{max(high - low, 0):.2f}%"></div></div>'
+            f'{"" if cut else reach}</div>'
             f"<span>{number(row.median())} ({number(min(row.values))} to {number(max(row.values))})"
             "</span></div>")
     return "\n".join(parts)
@@ -183,7 +184,8 @@ def write_page(path, about, rows, broken, notes):
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>weft beside its peers</title>'
             '<meta name="viewport" content="width=device-width">'
             f"<style>{STYLE}</style><h1>weft beside its peers</h1><p>{facts}</p>{remarks}"
-            "<p>Bars are medians; the lines go from the least to the most of the rounds. "
+            "<p>Bars are medians; the lines go from the least to the most of the rounds. Bars "
+            "that fade are cut off. "
             "A ratio below 1: weft is ahead. *: not the same work: its tasks cannot wait, or it uses no "
             "pool; it does not count as a peer.</p><table><tr><th>work</th><th>weft</th>"
             f"<th>best peer</th><th>ratio</th></tr>{ratios}</table>{charts}</html>\n")
