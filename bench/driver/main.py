@@ -7,8 +7,9 @@
 
 It installs the Debian packages that the peers need (as root or with sudo), builds all, and lets the
 systems take turns, round after round; each result is checked. On standard output come the lines
-work, system, median, unit, least and most of the rounds, tab separated, then a table with the ratio of
-weft to the best peer. bench/report.html shows the same with bars. Ends with 1 if a program failed.
+work, system, median, unit, least and most of the rounds, tab separated, then a table with the ratio
+of weft to the best peer. bench/report.html shows the same with bars. Ends with 1 if a program
+failed.
 """
 import argparse
 import os
@@ -43,7 +44,8 @@ def choose(plan):
     only = plan.systems.split(",") if plan.systems else list(systems.SYSTEMS)
     for name in only:
         if name not in systems.SYSTEMS:
-            raise systems.Failure(f"there is no system {name}: there are {', '.join(systems.SYSTEMS)}")
+            raise systems.Failure(f"there is no system {name}; there are "
+                                  + ", ".join(systems.SYSTEMS))
     chosen = []
     for work in works.WORKS:
         if not plan.names or work.name in plan.names:
@@ -57,6 +59,7 @@ def measure_all(plan, chosen):
     progress = measure.Progress()
     notes = measure.set_up([work for work, _ in chosen])
     about = report.machine()
+    busy = measure.Busy()
     rows, broken = [], []
     for words in notes:
         systems.say(words)
@@ -67,6 +70,8 @@ def measure_all(plan, chosen):
         broken += failed
         for row in done:
             print(report.line(row), flush=True)
+    notes.append(busy.words())
+    systems.say(notes[-1])
     print(f"\n{report.table(rows)}")
     page = os.path.join(systems.HOME, "bench", "report.html")
     report.write_page(page, about, rows, broken, notes)

@@ -2,6 +2,7 @@
 import contextlib
 import glob
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -225,6 +226,28 @@ def check(work, size, found):
     expected = work.expect(size)
     if expected is not None and found.get("result") != expected:
         raise Broken(f"its result is {found.get('result')}, not {expected}")
+
+
+class Busy:
+    """How much of the processors' time went to other programs, and to other guests of the host."""
+
+    def __init__(self):
+        self.begin = self.read()
+
+    @staticmethod
+    def read():
+        """Seconds of all processors: passed, busy, taken by the host, and used by our own programs."""
+        with open("/proc/stat", encoding="ascii") as file:
+            ticks = [int(word) for word in file.readline().split()[1:9]]
+        own = resource.getrusage(resource.RUSAGE_CHILDREN)
+        second = os.sysconf("SC_CLK_TCK")
+        busy = sum(ticks) - ticks[3] - ticks[4] - ticks[7]  # not idle, waiting or taken
+        return [sum(ticks) / second, busy / second, ticks[7] / second, own.ru_utime + own.ru_stime]
+
+    def words(self):
+        passed, busy, taken, own = (now - then for now, then in zip(self.read(), self.begin))
+        return (f"Meanwhile other programs used {max(0, busy - own) / passed:.0%} of the processors, "
+                f"and the host took {taken / passed:.0%} away.")
 
 
 class Row:

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import time
 
+from works import ASIDE
+
 
 def number(value):
     if value >= 1000 or value == 0:
@@ -55,15 +57,15 @@ def comparisons(rows):
 def table(rows):
     if not comparisons(rows):
         return "There is nothing to compare: weft and a peer have to take part."
-    lines = [f"{'work':28} {'weft':>10} {'best peer':>10} {'unit':8} {'which':12} {'weft / best':>11}"]
+    lines = [f"{'work':28} {'weft':>10} {'best peer':>10} {'unit':8} {'which':12} "
+             f"{'weft / best':>11}"]
     for name, weft, peer, times in comparisons(rows):
         lines.append(f"{name:28} {number(weft.median()):>10} {number(peer.median()):>10} "
                      f"{weft.metric.unit:8} {peer.system:12} {times:>11.2f}")
     lines.append("Below 1 weft is ahead, whatever the unit.")
     aside = sorted({f"{row.system} in {row.name}" for row in rows if not row.counts})
     if aside:
-        lines.append("Shown, but no peer there (its tasks cannot wait, or it uses no pool): "
-                     + ", ".join(aside) + ".")
+        lines.append(f"Shown, but no peer there ({ASIDE}): {', '.join(aside)}.")
     return "\n".join(lines)
 
 
@@ -122,8 +124,8 @@ def write_json(path, about, rows, broken, notes):
 
 
 STYLE = """
-:root { color-scheme: light dark; --weft: #0a7d55; --peer: #8a94a6; --text: #1c2330; --faint: #667085;
-        --page: #ffffff; --track: #eef1f5; }
+:root { color-scheme: light dark; --weft: #0a7d55; --peer: #8a94a6; --text: #1c2330;
+        --faint: #667085; --page: #ffffff; --track: #eef1f5; }
 @media (prefers-color-scheme: dark) { :root { --weft: #35c48d; --peer: #77829a; --text: #e6e9ef;
         --faint: #9aa4b5; --page: #14171d; --track: #232833; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page);
@@ -136,15 +138,16 @@ h2 { font-size: 1rem; margin: 2rem 0 .4rem; } h2 small, p { color: var(--faint);
 .weft .bar { background: var(--weft); } .weft { font-weight: 600; }
 .bar.cut { background: linear-gradient(to right, var(--peer) 85%, transparent); }
 .range { position: absolute; top: 50%; height: 2px; background: var(--text); opacity: .75; }
-.range::before, .range::after { content: ""; position: absolute; top: -4px; height: 10px; width: 2px;
-       background: inherit; } .range::before { left: 0; } .range::after { right: 0; }
+.range::before, .range::after { content: ""; position: absolute; top: -4px; height: 10px;
+       width: 2px; background: inherit; } .range::before { left: 0; } .range::after { right: 0; }
 table { border-collapse: collapse; } td, th { text-align: right; padding: .15rem .7rem; }
-td:first-child, th:first-child { text-align: left; } .ahead { color: var(--weft); font-weight: 600; }
+td:first-child, th:first-child { text-align: left; }
+.ahead { color: var(--weft); font-weight: 600; }
 """
 
 
 def scale_end(group):
-    """The figure at the right edge: far slower peers would press the others flat, and are cut off."""
+    """The figure at the right edge; far slower peers, who would press the rest flat, are cut off."""
     near = [row.median() for row in group if row.system == "weft"] + [best(group).median()]
     return min(max(max(row.values) for row in group), 5 * max(near)) or 1
 
@@ -157,11 +160,12 @@ def bars(name, group):
     for row in group:
         low, high, middle = (min(100 * value / end, 100)
                              for value in (min(row.values), max(row.values), row.median()))
+        star = "" if row.counts else " *"
         kind = "row weft" if row.system == "weft" else "row"
         cut = " cut" if row.median() > end else ""
         reach = f'<div class="range" style="left:{low:.2f}%;width:{high - low:.2f}%"></div>'
         parts.append(
-            f'<div class="{kind}"><span>{html.escape(row.system)}{"" if row.counts else " *"}</span>'
+            f'<div class="{kind}"><span>{html.escape(row.system)}{star}</span>'
             f'<div class="track"><div class="bar{cut}" style="width:{middle:.2f}%"></div>'
             f'{"" if cut else reach}</div>'
             f"<span>{number(row.median())} ({number(min(row.values))} to {number(max(row.values))})"
@@ -170,8 +174,7 @@ def bars(name, group):
 
 
 def write_page(path, about, rows, broken, notes):
-    facts = ", ".join(f"{html.escape(key)}: {html.escape(str(value))}" for key, value in about.items()
-                      if value)
+    facts = html.escape(", ".join(f"{key}: {value}" for key, value in about.items() if value))
     ratios = "".join(
         f"<tr><td>{html.escape(name)}</td><td>{number(weft.median())} {weft.metric.unit}</td>"
         f"<td>{number(peer.median())} ({peer.system})</td>"
@@ -181,11 +184,11 @@ def write_page(path, about, rows, broken, notes):
     charts = "\n".join(bars(name, group) for name, group in by_name(rows).items())
     with open(path, "w", encoding="utf-8") as file:
         file.write(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>weft beside its peers</title>'
+            '<!doctype html><html lang="en"><meta charset="utf-8">'
+            "<title>weft beside its peers</title>"
             '<meta name="viewport" content="width=device-width">'
             f"<style>{STYLE}</style><h1>weft beside its peers</h1><p>{facts}</p>{remarks}"
-            "<p>Bars are medians; the lines go from the least to the most of the rounds. Bars "
-            "that fade are cut off. "
-            "A ratio below 1: weft is ahead. *: not the same work: its tasks cannot wait, or it uses no "
-            "pool; it does not count as a peer.</p><table><tr><th>work</th><th>weft</th>"
-            f"<th>best peer</th><th>ratio</th></tr>{ratios}</table>{charts}</html>\n")
+            "<p>Bars are medians; the lines go from the least to the most of the rounds. Bars that "
+            "fade are cut off. A ratio below 1: weft is ahead. *: not the same work, and no peer here "
+            f"({ASIDE}).</p><table><tr><th>work</th><th>weft</th><th>best peer</th><th>ratio</th></tr>"
+            f"{ratios}</table>{charts}</html>\n")

@@ -1,9 +1,9 @@
 """works - what bench/run measures: each work's name, its sizes, who does it, and what comes out.
 
-A program prints keys and values (bench/bench.h); a Metric turns one of them into a figure. A work that
-is done with one worker and with all has a Variant for each.
+A program prints keys and values (bench/bench.h); a Metric turns one of them into a figure. A work
+that is done with one worker and with all has a variant for each.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Metric:
 class Work:
     name: str
     about: str
-    systems: str  # ~name: shown, but not the same work: its tasks cannot wait, or no pool is used
+    systems: str  # ~name: shown, but no peer here: see ASIDE
     full: int  # size
     quick: int
     metrics: tuple
@@ -31,7 +31,7 @@ class Work:
     rounds: int = 5
     quick_rounds: int = 5
     rate: int = 0  # requests a second
-    seconds: tuple = field(default=(0, 0))  # measured time, full and quick
+    seconds: tuple = (0, 0)  # measured time, full and quick
     bytes_each: int = 0  # memory that an item may take: a small machine gets fewer
 
     def names(self):
@@ -41,6 +41,9 @@ class Work:
         return "~" + name not in self.systems.split()
 
 
+# Why some are marked with ~.
+ASIDE = ("its tasks cannot wait, its idle workers do not sleep, or its jobs do not leave the "
+         "workers' threads")
 ONE = (("", 1),)
 ONE_AND_ALL = (("1", 1), ("all", 0))
 NS_EACH = (Metric("", "ns", "ns", per_item=True),)
@@ -77,7 +80,8 @@ def none_wrong(_size):
 
 WORKS = [
     Work("spawn_join", "start tasks, then await them all; per task",
-         "weft go tokio boost_fiber ~onetbb ~openmp", 1_000_000, 200_000, NS_EACH, same, ONE_AND_ALL),
+         "weft go tokio boost_fiber ~onetbb ~openmp", 1_000_000, 200_000, NS_EACH, same,
+         ONE_AND_ALL),
     Work("spawn_await", "start one task and await it, on one worker; per task",
          "weft go tokio boost_fiber ~pthread ~onetbb ~openmp", 500_000, 50_000, NS_EACH, same, ONE),
     Work("yield", "100 tasks take turns on one worker; per switch",
@@ -95,16 +99,17 @@ WORKS = [
          "weft go tokio libuv", 1_000_000, 200_000, NS_EACH, same, ONE),
     Work("sleepers_1m", "tasks that sleep: what each holds, and the mappings of the process",
          "weft go tokio", 1_000_000, 100_000,
-         (Metric("resident", "bytes_each", "B"), Metric("mappings", "mappings", "maps", has_ratio=False)),
+         (Metric("resident", "bytes_each", "B"),
+          Metric("mappings", "mappings", "maps", has_ratio=False)),
          same, bytes_each=6000),
     Work("steal_latency", "a busy task starts another one: until an idle worker has begun it",
-         "weft go tokio onetbb openmp", 1000, 200, P50_AND_P99, same),
+         "weft go tokio onetbb ~openmp", 1000, 200, P50_AND_P99, same),
     Work("wake_latency", "a foreign thread wakes a task whose workers sleep: until it goes on",
          "weft go tokio libuv pthread epoll", 1000, 200, P50_AND_P99, same),
     Work("idle", "50 timers and 50 connections on which nothing comes: system calls and CPU time",
          "weft go tokio libuv epoll", 50, 50,
          (Metric("calls", "calls", "calls"), Metric("cpu", "cpu_ns", "us", scale=NS)), same,
-         kind="idle", seconds=(10, 2)),
+         kind="idle", seconds=(10, 1)),
     Work("offload_roundtrip", "one trivial job to the pool, awaited; per job",
          "weft go ~go_goroutine tokio tokio_rayon onetbb libuv pthread", 50_000, 10_000,
          (Metric("", "ns", "us", scale=NS, per_item=True),), same),
