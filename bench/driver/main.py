@@ -17,6 +17,7 @@ import signal
 import sys
 
 import measure
+import programs
 import report
 import systems
 import works
@@ -57,7 +58,7 @@ def choose(plan):
 
 def measure_all(plan, chosen):
     progress = measure.Progress()
-    notes = measure.set_up([work for work, _ in chosen])
+    notes = programs.set_up([work for work, _ in chosen])
     about = report.machine()
     busy = measure.Busy()
     rows, broken = [], []
@@ -114,5 +115,5 @@ if __name__ == "__main__":
         systems.say("stopped")
         status = 130
     finally:
-        measure.stop_all()
+        programs.stop_all()
     sys.exit(status)

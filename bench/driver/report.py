@@ -147,7 +147,7 @@ td:first-child, th:first-child { text-align: left; }
 
 
 def scale_end(group):
-    """The figure at the right edge; far slower peers, who would press the rest flat, are cut off."""
+    """The figure at the right edge; far slower peers would press the rest flat: cut off."""
     near = [row.median() for row in group if row.system == "weft"] + [best(group).median()]
     return min(max(max(row.values) for row in group), 5 * max(near)) or 1
 
@@ -189,6 +189,7 @@ def write_page(path, about, rows, broken, notes):
             '<meta name="viewport" content="width=device-width">'
             f"<style>{STYLE}</style><h1>weft beside its peers</h1><p>{facts}</p>{remarks}"
             "<p>Bars are medians; the lines go from the least to the most of the rounds. Bars that "
-            "fade are cut off. A ratio below 1: weft is ahead. *: not the same work, and no peer here "
-            f"({ASIDE}).</p><table><tr><th>work</th><th>weft</th><th>best peer</th><th>ratio</th></tr>"
+            "fade are cut off. A ratio below 1: weft is ahead. *: not the same work, no peer here "
+            f"({ASIDE}).</p><table>"
+            "<tr><th>work</th><th>weft</th><th>best peer</th><th>ratio</th></tr>"
             f"{ratios}</table>{charts}</html>\n")

@@ -1,4 +1,4 @@
-"""systems - weft and its peers: the Debian packages that each needs, how it is built, how it starts."""
+"""systems - weft and its peers: the Debian packages that each needs, and how it is built."""
 import contextlib
 import fcntl
 import glob
@@ -121,7 +121,7 @@ def install(needs):
     words = " ".join(missing)
     if not shutil.which("apt-get"):
         raise Failure(f"it needs {words} (Debian's names), and there is no apt-get here: install "
-                      "them this system's way, then run it again, or choose fewer systems: --systems")
+                      "them this system's way, or choose fewer systems with --systems")
     if os.geteuid() == 0:
         prefix = []
     elif shutil.which("sudo"):
@@ -136,7 +136,8 @@ def install(needs):
     call([*apt, "install", "-y", "--no-install-recommends", *missing])
     still = sorted({package for what, package in needs if not is_there(what)})
     if still:
-        raise Failure(f"apt-get has installed {' '.join(still)}, but what it needs of them is not there")
+        raise Failure(f"apt-get has installed {' '.join(still)}, but what they should bring is not "
+                      "there")
 
 
 def prepare(names, kinds):
