@@ -112,7 +112,7 @@ def measure(work, systems, plan, progress):
                 name = "/".join(part for part in (work.name, variant) if part)
                 progress.show(f"{name}: round {index + 1} of {rounds}, {system.name}")
                 try:
-                    one_round(work, system, workers or os.cpu_count(), size, seconds, rows, variant)
+                    one_round(work, system, workers or len(os.sched_getaffinity(0)), size, seconds, rows, variant)
                 except Broken as why:
                     out.add(system.name)
                     broken.append(f"{name}: {system.name}: {why}")

@@ -49,7 +49,10 @@ def figures(text):
     found = {}
     for line in text.splitlines():
         key, _, value = line.partition(" ")
-        found[key] = float(value)
+        try:
+            found[key] = float(value)
+        except ValueError:
+            raise Broken(f"it printed: {line}") from None
     return found
 
 
@@ -83,7 +86,7 @@ def hear(program, key):
     line = program.stdout.readline() if ready else ""
     if not line.startswith(key + " "):
         raise Broken(f"it did not say its {key}: {words_of(program)}")
-    return float(line.split()[1])
+    return figures(line)[key]
 
 
 def run_program(work, system, workers, size, _):
