@@ -101,6 +101,7 @@ def measure(work, systems, plan, progress):
     begin = time.monotonic()
     size = size_of(work, plan, progress)
     seconds = work.seconds[1 if plan.quick else 0]
+    cores = len(os.sched_getaffinity(0))
     rounds = plan.rounds or (work.quick_rounds if plan.quick else work.rounds)
     for variant, workers in work.workers:
         rows, out = {}, set()
@@ -112,7 +113,7 @@ def measure(work, systems, plan, progress):
                 name = "/".join(part for part in (work.name, variant) if part)
                 progress.show(f"{name}: round {index + 1} of {rounds}, {system.name}")
                 try:
-                    one_round(work, system, workers or len(os.sched_getaffinity(0)), size, seconds, rows, variant)
+                    one_round(work, system, workers or cores, size, seconds, rows, variant)
                 except Broken as why:
                     out.add(system.name)
                     broken.append(f"{name}: {system.name}: {why}")
