@@ -1,6 +1,6 @@
 """bench/run - weft and its peers, side by side in one run.
 
-    bench/run                    every work, at full size: about two hours
+    bench/run                    every work, at full size: half an hour
     bench/run --quick            every work, smaller: under ten minutes
     bench/run skynet mixed_5k    these works
     bench/run --list             what the works are, and who does them
