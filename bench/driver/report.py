@@ -63,10 +63,24 @@ def table(rows):
         lines.append(f"{name:28} {number(weft.median()):>10} {number(peer.median()):>10} "
                      f"{weft.metric.unit:8} {peer.system:12} {times:>11.2f}")
     lines.append("Below 1 weft is ahead, whatever the unit.")
+    lines += headlines(rows)
     aside = sorted({f"{row.system} in {row.name}" for row in rows if not row.counts})
     if aside:
         lines.append(f"Shown, but no peer there ({ASIDE}): {', '.join(aside)}.")
     return "\n".join(lines)
+
+
+def headlines(rows):
+    """How far weft's latency rises when its pool computes, and what that costs in jobs."""
+    found = {(row.name, row.system): row.median() for row in rows}
+    lines = []
+    for name in sorted({row.name.partition("/")[0] for row in rows if row.name.endswith("/jobs")}):
+        busy, idle = found.get((f"{name}/p99", "weft")), found.get((f"{name}/idle_p99", "weft"))
+        jobs, plain = found.get((f"{name}/jobs", "weft")), found.get((f"{name}/jobs", "epoll"))
+        if busy and idle and jobs and plain:
+            lines.append(f"{name}: weft's p99 beside a busy pool is {busy / idle:.2f} times its idle "
+                         f"p99, with {jobs / plain:.0%} of the jobs that plain threads finish.")
+    return lines
 
 
 def first_line(command):
@@ -180,7 +194,7 @@ def write_page(path, about, rows, broken, notes):
         f"<td>{number(peer.median())} ({peer.system})</td>"
         f'<td class="{"ahead" if times < 1 else ""}">{times:.2f}</td></tr>'
         for name, weft, peer, times in comparisons(rows))
-    remarks = "".join(f"<p>{html.escape(words)}</p>" for words in notes + broken)
+    remarks = "".join(f"<p>{html.escape(words)}</p>" for words in notes + headlines(rows) + broken)
     charts = "\n".join(bars(name, group) for name, group in by_name(rows).items())
     with open(path, "w", encoding="utf-8") as file:
         file.write(
