@@ -1,0 +1,217 @@
+/*
+ * conserve_stress_test - no task waits while a worker is idle: as many tasks as there are workers must
+ * run at the same time, each on a worker of its own, or none of them ever ends.
+ *
+ *     worker 0   [ holds its thread until all have come ]
+ *     worker 1           [ holds ... until all have come ]
+ *     worker 2                      [ the last one has come ]     all end, and the next ones meet
+ *
+ * No clock is asked: a task that waits although a worker is idle makes the others hold their threads
+ * for ever, and the watchdog tells. The tasks come from everywhere where ready tasks come from.
+ *
+ * What is not asked for: the task that was woken last by a task that computes on, without waiting.
+ * It is its waker's next one, and nobody else comes for it (core/park.h).
+ */
+#include "stress.h"
+
+#define MEET_MOST (8 * 3)
+
+struct meeting {
+    uint32_t size;  /* so many at a time */
+    uint32_t total; /* members: one meeting or several */
+    _Atomic uint32_t arrived;
+    struct check_latch waiting;
+    weft_event open;
+    weft_fn come; /* how they come */
+    weft_future members[MEET_MOST];
+    uint64_t seed;
+    int rounds, failed;
+};
+
+/* Holds the worker until this one's meeting is complete. */
+static int holds_its_worker(void *arg)
+{
+    struct meeting *meeting = arg;
+    uint32_t ticket = atomic_fetch_add(&meeting->arrived, 1);
+    uint32_t complete = (ticket / meeting->size + 1) * meeting->size;
+
+    for (int spins = 0; atomic_load(&meeting->arrived) < complete; spins++)
+        if (spins > 1000)
+            (void)sched_yield(); /* the thread's turn on the core, not the task's */
+    return 0;
+}
+
+static int waits_for_the_opening(void *arg)
+{
+    struct meeting *meeting = arg;
+
+    check_arrive(&meeting->waiting);
+    int rc = weft_event_wait(&meeting->open); /* suspends: worker, errno stale */
+    return rc < 0 ? rc : holds_its_worker(meeting);
+}
+
+static void spawn_members(struct meeting *meeting, weft_fn fn)
+{
+    for (uint32_t i = 0; i < meeting->total; i++)
+        meeting->members[i] = weft_spawn(fn, meeting);
+}
+
+static int all_members(struct meeting *meeting)
+{
+    return weft_gather_n(meeting->members, meeting->total, NULL);
+}
+
+static int are_spawned(void *arg)
+{
+    spawn_members(arg, holds_its_worker);
+    return all_members(arg);
+}
+
+static int are_spawned_and_joined(void *arg)
+{
+    struct meeting *meeting = arg;
+
+    meeting->total--; /* the spawner is one of them */
+    spawn_members(meeting, holds_its_worker);
+    (void)holds_its_worker(meeting); /* 0 */
+    int rc = all_members(meeting);   /* suspends: worker, errno stale */
+    meeting->total++;
+    return rc;
+}
+
+static int are_woken(void *arg)
+{
+    struct meeting *meeting = arg;
+
+    spawn_members(meeting, waits_for_the_opening);
+    int rc = check_latch_wait(&meeting->waiting); /* suspends: worker, errno stale */
+    weft_event_set(&meeting->open);
+    return rc | all_members(meeting);
+}
+
+/* Each starts the next one before it holds its worker. */
+static int starts_the_next(void *arg)
+{
+    struct meeting *meeting = arg;
+    weft_future next = {0, 0};
+    bool is_last = meeting->total-- == 1; /* only one at a time looks: the next is not there yet */
+
+    if (!is_last)
+        next = weft_spawn(starts_the_next, meeting);
+    (void)holds_its_worker(meeting); /* 0 */
+    return is_last ? 0 : weft_await(next);
+}
+
+static int are_a_chain(void *arg)
+{
+    struct meeting *meeting = arg;
+    uint32_t total = meeting->total;
+    int rc = starts_the_next(meeting); /* suspends: worker, errno stale */
+
+    meeting->total = total;
+    return rc;
+}
+
+/* Now and then all workers are asleep when it begins, now and then some are on their way there. */
+static int meet_again_and_again(void *arg)
+{
+    struct meeting *meeting = arg;
+
+    for (int i = 0; i < meeting->rounds && meeting->failed == 0; i++) {
+        uint64_t random = check_random(&meeting->seed);
+
+        atomic_store(&meeting->arrived, 0);
+        check_latch_init(&meeting->waiting, meeting->total);
+        meeting->open = (weft_event)WEFT_EVENT_INIT;
+        meeting->failed = meeting->come(meeting);
+        if (weft_self().slot != 0 && random % 4 == 0)
+            meeting->failed |= weft_sleep(weft_us((int64_t)(random >> 8 & 127)));
+        else if (random % 4 == 1)
+            stress_pause();
+        if (i % 64 == 0)
+            check_progress();
+    }
+    return meeting->failed;
+}
+
+static bool is_migrating(void)
+{
+    const char *debug = getenv("WEFT_DEBUG");
+
+    return debug && strstr(debug, "migrate");
+}
+
+/* All meet, from a task or from a plain thread, at once and in several meetings. */
+static void all_meet(weft_fn come, bool from_outside)
+{
+    uint64_t seed = check_seed();
+
+    if (is_migrating()) /* it sends a woken task to one worker, be that idle or not */
+        skip();
+    CHECK_WORKERS(n)
+        for (uint32_t meetings = 1; meetings <= 3; meetings += 2) {
+            struct meeting meeting = {.size = (uint32_t)n,
+                                      .total = (uint32_t)n * meetings,
+                                      .come = come,
+                                      .seed = seed,
+                                      .rounds = stress_rounds(1000)};
+
+            assert_int_equal(weft_start(&(weft_options){.workers = n}), 0);
+            int rc = from_outside ? meet_again_and_again(&meeting)
+                                  : weft_call(meet_again_and_again, &meeting);
+            assert_int_equal(weft_stop(), 0);
+
+            assert_int_equal(rc, 0);
+            assert_int_equal(meeting.arrived, meeting.total);
+        }
+}
+
+static void tasks_that_a_task_spawned_run_on_all_workers(void **state)
+{
+    (void)state;
+    all_meet(are_spawned, false);
+}
+
+static void tasks_that_a_computing_task_spawned_run_on_all_workers(void **state)
+{
+    (void)state;
+    all_meet(are_spawned_and_joined, false);
+}
+
+static void tasks_that_a_thread_spawned_run_on_all_workers(void **state)
+{
+    (void)state;
+    all_meet(are_spawned, true);
+}
+
+static void tasks_that_a_task_woke_run_on_all_workers(void **state)
+{
+    (void)state;
+    all_meet(are_woken, false);
+}
+
+static void tasks_that_a_thread_woke_run_on_all_workers(void **state)
+{
+    (void)state;
+    all_meet(are_woken, true);
+}
+
+static void tasks_that_spawn_each_other_run_on_all_workers(void **state)
+{
+    (void)state;
+    all_meet(are_a_chain, false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tasks_that_a_task_spawned_run_on_all_workers),
+        cmocka_unit_test(tasks_that_a_computing_task_spawned_run_on_all_workers),
+        cmocka_unit_test(tasks_that_a_thread_spawned_run_on_all_workers),
+        cmocka_unit_test(tasks_that_a_task_woke_run_on_all_workers),
+        cmocka_unit_test(tasks_that_a_thread_woke_run_on_all_workers),
+        cmocka_unit_test(tasks_that_spawn_each_other_run_on_all_workers),
+    };
+
+    return CHECK_GROUP(tests);
+}
