@@ -158,6 +158,39 @@ part_stress() {
             program "${path##*/}, $loop" 300 env WEFT_LOOP=$loop "$path"
         done
     done
+    for path in $(stress_programs release); do
+        for loop in uring epoll; do
+            program "${path##*/}, threads stand still, $loop" 300 \
+                env CHECK_PREEMPT=1 CHECK_STRESS=short WEFT_LOOP=$loop "$path"
+        done
+    done
+    stress_far_clocks
+}
+
+# Where 31 or 32 bits of seconds or milliseconds run over: the clock passes that moment while the first
+# program runs. Needs a kernel that lets us have a time namespace.
+stress_far_clocks() {
+    local moment loop
+    if ! unshare -UrT --monotonic=1000 true 2>/dev/null; then
+        echo "  no time namespace to be had: clocks of long uptimes are left out"
+        return
+    fi
+    for moment in 2147483648 4294967296 4294967; do
+        for loop in uring epoll; do
+            check "uptime passes $moment s, $loop" far_clock "$moment" "$loop"
+        done
+    done
+}
+
+# far_clock SECONDS LOOP: programs that wait in every way, from two seconds before that uptime on.
+far_clock() {
+    local uptime programs
+    programs=$(printf 'build/release/tests/%s ' ledger_stress_test fair_stress_test sleep_test \
+        interval_test scope_deadline_test select_wait_test cancel_stress_test)
+    uptime=$(awk '{ print int($1) }' /proc/uptime)
+    # shellcheck disable=SC2086
+    env WEFT_LOOP="$2" unshare -UrT --monotonic=$(($1 - 2 - uptime)) \
+        bash -c 'for program; do timeout -k 10 120 "$program" || exit; done' programs $programs
 }
 
 about_sweep() { echo "a cancel at every point of every scenario, exact ledgers"; }
@@ -324,6 +357,7 @@ part_symbols() {
     check "segment for read-only relocations" readelf_has GNU_RELRO -lW
     check "the shared library is called libweft.so.0" readelf_has 'soname: \[libweft.so.0\]' -d
     check "thread-local variables have one address" no_tls_call
+    check "none is kept over a wait, nor errno" no_tls_kept
 }
 
 only_names() {
@@ -339,6 +373,8 @@ readelf_has() { readelf "$2" build/release/libweft.so | grep -E "$1"; }
 # A task may go on on another thread: no code of weft may ask once for the address of what is
 # thread-local and keep it.
 no_tls_call() { ! nm build/release/libweft.a 2>/dev/null | grep -F __tls_get_addr; }
+
+no_tls_kept() { objdump -dr --no-show-raw-insn build/release/libweft.a | awk -f tests/thread_local.awk; }
 
 about_install() { echo "installed, as a sub-project, by CMake and by pkg-config"; }
 part_install() {
