@@ -185,8 +185,8 @@ stress_far_clocks() {
 # far_clock SECONDS LOOP: programs that wait in every way, from two seconds before that uptime on.
 far_clock() {
     local uptime programs
-    programs=$(printf 'build/release/tests/%s ' ledger_stress_test fair_stress_test sleep_test \
-        interval_test scope_deadline_test select_wait_test cancel_stress_test)
+    programs=$(printf 'build/release/tests/%s ' ledger_stress_test sleep_test interval_test \
+        scope_deadline_test select_wait_test)
     uptime=$(awk '{ print int($1) }' /proc/uptime)
     # shellcheck disable=SC2086
     env WEFT_LOOP="$2" unshare -UrT --monotonic=$(($1 - 2 - uptime)) \
