@@ -3,16 +3,19 @@
  */
 #include "core/probe.h"
 
+#include "core/gate.h"
 #include "core/worker.h"
 
 _Atomic(struct probe *) weft__probe;
 
-/* The probe, for threads that belong to the runtime; the others are none of the test's: I1. NULL if
- * the test has given up a run that would not end. */
+/* The probe, for threads that belong to the runtime; the others are none of the test's: I1. NULL in a run
+ * that would not end and was given up: the next one's probe is none of its business. */
 static struct probe *probe_here(void)
 {
+    struct runtime *runtime = weft__runtime_own();
+
     /* relaxed: see probe_is_on() */
-    return weft__runtime_is_mine() ? load_relaxed(&weft__probe) : NULL;
+    return runtime && runtime == weft__gate_runtime() ? load_relaxed(&weft__probe) : NULL;
 }
 
 static void cancel(struct probe *probe)

@@ -13,8 +13,9 @@
  *
  * Outside tests each hook is one load and one branch that is never taken.
  *
- * Invariants  I1  weft__probe changes only while no runtime runs, so no thread of a runtime sees it
- *                 change; other threads look at nothing but the pointer
+ * Invariants  I1  weft__probe changes only while no runtime stands behind the gate, so no thread of one
+ *                 sees it change; others, and those of a run that was given up, look at nothing but
+ *                 the pointer
  *             I2  the fields of the chosen point are written once, by who reaches it
  */
 #ifndef WEFT_CORE_PROBE_H
