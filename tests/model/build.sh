@@ -8,12 +8,17 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/model/subjects.sh
 
-cc=(gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -no-pie -D_GNU_SOURCE
+cc=(gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -no-pie
+    -ffunction-sections -fdata-sections -Wl,--gc-sections -D_GNU_SOURCE
     '-DWEFT_TUNING_HEADER="tests/model/tuning.h"')
-here=(-Itests/model/replace -I.)
+# Where one wakes a batch of others the model has batches of one.
+small() { sed 's/#define WAITLIST_BATCH 32/#define WAITLIST_BATCH 1/' "$1"; }
+
+here=(-Ibuild/model/replace -Itests/model/replace -I. -Icore -Isync -Iio -Ipool)
 # The compiler announces each plain access; plain.c listens, not the library of the sanitizer.
-watched=(-fsanitize=thread --param tsan-instrument-func-entry-exit=0 -U__SANITIZE_THREAD__)
-engine=(tests/model/{coroutine,main,memory,plain,schedule,script,story,sys}.c)
+watched=(-fsanitize=thread --param tsan-instrument-func-entry-exit=0 -U__SANITIZE_THREAD__
+    -Dpthread_self=model_pthread_self)
+engine=(tests/model/{coroutine,main,memory,plain,schedule,script,story,sys,total}.c)
 
 # object SOURCE OUT FLAG...: made anew if a file it was made of is newer.
 object() {
@@ -43,11 +48,12 @@ program() {
 # Only what the changed file is part of is compiled again.
 changed() {
     local folder=$1 file=$2 name=$3 out=$4 source objects=()
+    small "$folder/$file" >"$folder/small" && mv "$folder/small" "$folder/$file"
     for source in ${sources[$name]} "tests/model/$name.c"; do
-        if [ "$source" = "$file" ] || grep -qE "(^| )$file( |\$)" "$(at "$source").d"; then
+        if [ "$source" = "$file" ] || grep -qE "(^| |/)$file( |\$)" "$(at "$source").d"; then
             objects+=("$folder/${source//\//_}.o")
             [ "$source" = "$file" ] && source=$folder/$file
-            "${cc[@]}" "${watched[@]}" -w -Itests/model/replace "-I$folder" -I. "-ffile-prefix-map=$folder/=" -c "$source" \
+            "${cc[@]}" "${watched[@]}" -w "-I$folder" "${here[@]}" "-ffile-prefix-map=$folder/=" -c "$source" \
                 -o "${objects[-1]}"
         else
             objects+=("$(at "$source")")
@@ -61,7 +67,9 @@ if [ "${1:-}" = --changed ]; then
     changed "${@:2}"
     exit
 fi
-mkdir -p build/model/objects
+mkdir -p build/model/objects build/model/replace/sync
+small sync/waitlist.h | cmp -s - build/model/replace/sync/waitlist.h ||
+    small sync/waitlist.h >build/model/replace/sync/waitlist.h
 [ $# -gt 0 ] || set -- "${subjects[@]}"
 for source in "${engine[@]}"; do
     object "$source" "$(at "$source")"

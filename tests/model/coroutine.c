@@ -47,18 +47,29 @@ void coroutine_switch(struct coroutine *from, struct coroutine *to)
 
 #else
 
+/* More than there are stacks in an execution; the oldest are used again. */
+#    define CONTEXTS 256
+
+static ucontext_t contexts[CONTEXTS];
+static unsigned context_count;
+
+static ucontext_t *context_new(void) { return &contexts[context_count++ % CONTEXTS]; }
+
 void coroutine_init(struct coroutine *coroutine, void *low, size_t bytes, void (*entry)(void))
 {
-    (void)getcontext(&coroutine->context); /* cannot fail */
-    coroutine->context.uc_stack.ss_sp = low;
-    coroutine->context.uc_stack.ss_size = bytes;
-    coroutine->context.uc_link = NULL;
-    makecontext(&coroutine->context, entry, 0);
+    coroutine->context = context_new();
+    (void)getcontext(coroutine->context); /* cannot fail */
+    coroutine->context->uc_stack.ss_sp = low;
+    coroutine->context->uc_stack.ss_size = bytes;
+    coroutine->context->uc_link = NULL;
+    makecontext(coroutine->context, entry, 0);
 }
 
 void coroutine_switch(struct coroutine *from, struct coroutine *to)
 {
-    (void)swapcontext(&from->context, &to->context); /* cannot fail: the context is whole */
+    if (!from->context)
+        from->context = context_new();
+    (void)swapcontext(from->context, to->context); /* cannot fail: the context is whole */
 }
 
 #endif

@@ -16,7 +16,7 @@ struct coroutine {
 #    include <ucontext.h>
 
 struct coroutine {
-    ucontext_t context;
+    ucontext_t *context; /* NULL: none yet */
 };
 
 #endif

@@ -22,6 +22,13 @@ struct past {
     uint16_t clock[8];
 };
 
+/* Of sequentially consistent accesses, by number. */
+#define MODEL_SET_WORDS 8
+
+struct set {
+    uint64_t bits[MODEL_SET_WORDS];
+};
+
 enum model_order { MODEL_RELAXED, MODEL_ACQUIRE, MODEL_RELEASE, MODEL_ACQ_REL, MODEL_SEQ };
 
 /* One place in the sources with an atomic access. All lie in one section, so that they can be listed. */
@@ -47,8 +54,19 @@ void memory_grown_merge(void);
 bool memory_has_grown(void);
 void memory_forget(void);
 void memory_renew(const volatile void *at, size_t bytes);
-struct view *memory_view(unsigned thread);
+extern struct view memory_views[MODEL_THREADS + 1];
 const char *order_name(enum model_order order);
+
+/* total.c: total_step at each access of a thread; total_look, then total_event at one that is sequentially
+ * consistent; total_tell and total_learn at releases and acquires. */
+void total_reset(void);
+void total_step(unsigned location);
+void total_look(unsigned location);
+bool total_may_see(unsigned location, unsigned index);
+void total_event(unsigned location, unsigned index, bool reads, bool writes);
+void total_tell(struct set *ret_set);
+void total_learn(unsigned location, const struct set *told);
+void set_join(struct set *into, const struct set *from);
 
 /* plain.c */
 #define ARENA_BYTES ((size_t)1 << 19)
@@ -59,10 +77,13 @@ void *plain_stack(unsigned thread);
 bool plain_offset(uint64_t value, size_t *ret_offset);
 
 /* schedule.c */
-void schedule_point(bool matters);
+void schedule_point(const volatile void *at, bool writes, bool matters);
 unsigned schedule_read(unsigned of);
-bool schedule_is_told(void);
-bool schedule_is_failing(void);
+bool schedule_can_pay(void); /* for an execution that is less likely than others */
+void schedule_pay(void);
+extern bool schedule_is_telling, schedule_failed;
+static inline bool schedule_is_told(void) { return schedule_is_telling; }
+static inline bool schedule_is_failing(void) { return schedule_failed; }
 
 /* story.c */
 void story_begin(void);

@@ -11,7 +11,7 @@
  * carries (release sequence; plain writes of the same thread do not, as in C++20). A compare-and-swap
  * that fails is a load, and may have seen any older write that differs.
  *
- * Sequentially consistent accesses: see `sc_*` below.
+ * Sequentially consistent accesses are both, and more: see total.c.
  *
  * No load sees a write that is executed after it. C11 would let it, if nothing orders the load before the
  * write ("load buffering"). If the write does not depend on the load, another schedule has the write first. If
@@ -29,13 +29,14 @@ struct write {
     bool carries;  /* `view` is there */
     struct past past;
     struct view view; /* what it tells who acquires it */
+    struct set told;  /* the same, of sequentially consistent accesses */
 };
 
 struct location {
     uintptr_t at;
     unsigned bytes;
     unsigned count;
-    unsigned last_seq; /* index of the last sequentially consistent write */
+    unsigned last_seq; /* index of the last sequentially consistent write; 0: none */
     /* When each thread loaded it last, since it wrote it; with acquire, and without. 0: it did not. */
     uint16_t acquired[MODEL_THREADS + 1], loaded[MODEL_THREADS + 1];
     uint16_t writes[MODEL_WRITES];
@@ -56,7 +57,8 @@ static struct write writes[WRITES];
 static unsigned write_count;
 static struct location locations[MODEL_LOCATIONS];
 static unsigned location_count;
-static struct view views[MODEL_THREADS + 1];
+struct view memory_views[MODEL_THREADS + 1];
+#define views memory_views
 static struct past pasts[MODEL_THREADS + 1];
 
 static struct slot {
@@ -85,12 +87,11 @@ static void join_past(struct past *into, const struct past *from)
         into->clock[i] = into->clock[i] > from->clock[i] ? into->clock[i] : from->clock[i];
 }
 
-struct view *memory_view(unsigned thread) { return &views[thread]; }
-
 void memory_reset(void)
 {
     execution++;
     write_count = location_count = 0;
+    total_reset();
     memset(views, 0, sizeof views);
     memset(pasts, 0, sizeof pasts);
     for (unsigned i = 0; i <= MODEL_THREADS; i++)
@@ -142,7 +143,7 @@ static void point(const volatile void *at, bool writes_it)
         *mine |= me;
         has_grown = true;
     }
-    schedule_point(others != 0);
+    schedule_point(at, writes_it, others != 0);
 }
 
 bool memory_has_grown(void) { return has_grown; }
@@ -193,7 +194,6 @@ static struct write *append(struct location *location, uint64_t value, unsigned 
     location->writes[location->count++] = (uint16_t)write_count++;
     write->value = value;
     write->thread = (uint8_t)thread;
-    write->event = -1;
     write->carries = false;
     memset(&write->past, 0, sizeof write->past);
     return write;
@@ -276,14 +276,27 @@ const char *order_name(enum model_order order)
     return names[order];
 }
 
-/* The oldest write that the running thread may see. */
-static unsigned floor_of(struct location *location, enum model_order order)
+static unsigned number_of(const struct location *location)
 {
-    unsigned floor = views[model_self()].floor[location - locations];
+    return (unsigned)(location - locations);
+}
 
-    if (order == MODEL_SEQ && location->last_seq > floor)
-        floor = location->last_seq;
-    return floor;
+/* The writes that the running thread may see, newest first. Those older than the last that is sequentially
+ * consistent are few, and seldom seen: each costs. Returns how many. */
+static unsigned visible(struct location *location, enum model_order order, uint8_t *ret_indices)
+{
+    unsigned floor = views[model_self()].floor[number_of(location)], count = 0;
+
+    total_step(number_of(location));
+    if (order == MODEL_SEQ)
+        total_look(number_of(location));
+    for (unsigned i = location->count; i-- > floor;) {
+        if (order == MODEL_SEQ && i < location->last_seq &&
+            (!schedule_can_pay() || !total_may_see(number_of(location), i)))
+            continue;
+        ret_indices[count++] = (uint8_t)i;
+    }
+    return count;
 }
 
 static void see(struct location *location, unsigned index, enum model_order order)
@@ -295,8 +308,12 @@ static void see(struct location *location, unsigned index, enum model_order orde
     (acquires(order) ? location->acquired : location->loaded)[model_self()] =
         view->clock[model_self()];
     join_past(&pasts[model_self()], &write->past);
-    if (acquires(order) && write->carries)
+    if (order == MODEL_SEQ && index < location->last_seq)
+        schedule_pay();
+    if (acquires(order) && write->carries) {
         join(view, &write->view);
+        total_learn(number_of(location), &write->told);
+    }
 }
 
 /* A write that depends on a load of the same location, which nothing orders before it: that load could
@@ -335,11 +352,15 @@ static void put(struct location *location, uint64_t value, enum model_order orde
     if (releases(order)) {
         write->carries = true;
         write->view = *view;
-        if (read && read->carries)
+        total_tell(&write->told);
+        if (read && read->carries) {
             join(&write->view, &read->view);
+            set_join(&write->told, &read->told);
+        }
     } else if (read && read->carries) {
         write->carries = true;
         write->view = read->view;
+        write->told = read->told;
         if (write->view.floor[location - locations] < index)
             write->view.floor[location - locations] = (uint8_t)index;
     }
@@ -355,14 +376,16 @@ uint64_t model_load(struct model_site *site, const volatile void *at, unsigned b
     site->was_reached = true;
 
     struct location *location = location_at(at, bytes);
-    unsigned floor = floor_of(location, site->order);
-    unsigned back = schedule_read(location->count - floor);
-    unsigned index = location->count - 1 - back;
+    uint8_t indices[MODEL_WRITES];
+    unsigned index = indices[schedule_read(visible(location, site->order, indices))];
+    unsigned back = location->count - 1 - index;
     uint64_t value = writes[location->writes[index]].value;
 
     if (schedule_is_told())
         story_add(model_self(), site, back ? "%#lx, %u old" : "%#lx", value, back);
     see(location, index, site->order);
+    if (site->order == MODEL_SEQ)
+        total_event(number_of(location), index, true, false);
     return value;
 }
 
@@ -374,7 +397,15 @@ void model_store(struct model_site *site, volatile void *at, unsigned bytes, uin
     value = cut(value, bytes);
     if (schedule_is_told())
         story_add(model_self(), site, "%#lx", value);
-    put(location_at(at, bytes), value, site->order, NULL, at);
+
+    struct location *location = location_at(at, bytes);
+
+    total_step(number_of(location));
+    if (site->order == MODEL_SEQ)
+        total_look(number_of(location));
+    put(location, value, site->order, NULL, at);
+    if (site->order == MODEL_SEQ)
+        total_event(number_of(location), location->count - 1, false, true);
 }
 
 static uint64_t changed(uint64_t old, int what, uint64_t value)
@@ -400,25 +431,27 @@ uint64_t model_change(struct model_site *site, volatile void *at, unsigned bytes
 
     if (schedule_is_told())
         story_add(model_self(), site, "%#lx -> %#lx", old, new);
+    total_step(number_of(location));
+    if (site->order == MODEL_SEQ)
+        total_look(number_of(location));
     see(location, location->count - 1, site->order);
     put(location, new, site->order, read, at);
+    if (site->order == MODEL_SEQ)
+        total_event(number_of(location), location->count - 1, true, true);
     return old;
 }
 
 /* Which write a compare-and-swap reads: the newest, or an older one with which it fails. */
-static unsigned choose_compared(struct location *location, unsigned floor, uint64_t expected)
+static unsigned choose_compared(struct location *location, enum model_order order,
+                                uint64_t expected)
 {
-    unsigned last = location->count - 1, options = 1;
+    uint8_t indices[MODEL_WRITES];
+    unsigned count = visible(location, order, indices), options = 0;
 
-    for (unsigned i = floor; i < last; i++)
-        options += writes[location->writes[i]].value != expected;
-
-    unsigned back = schedule_read(options);
-
-    for (unsigned i = last; back > 0;)
-        if (writes[location->writes[--i]].value != expected && --back == 0)
-            return i;
-    return last;
+    for (unsigned i = 0; i < count; i++)
+        if (i == 0 || writes[location->writes[indices[i]]].value != expected)
+            indices[options++] = indices[i];
+    return indices[schedule_read(options)];
 }
 
 bool model_cas(struct model_site *site, volatile void *at, unsigned bytes, uint64_t *expected,
@@ -430,7 +463,7 @@ bool model_cas(struct model_site *site, volatile void *at, unsigned bytes, uint6
 
     uint64_t wanted = cut(*expected, bytes);
     struct location *location = location_at(at, bytes);
-    unsigned index = choose_compared(location, floor_of(location, site->order), wanted);
+    unsigned index = choose_compared(location, site->order, wanted);
     struct write *read = &writes[location->writes[index]];
     bool done = read->value == wanted;
 
@@ -442,6 +475,8 @@ bool model_cas(struct model_site *site, volatile void *at, unsigned bytes, uint6
         put(location, cut(desired, bytes), site->order, read, at);
     else
         *expected = read->value;
+    if (site->order == MODEL_SEQ)
+        total_event(number_of(location), done ? location->count - 1 : index, true, done);
     return done;
 }
 
@@ -474,4 +509,71 @@ void weft__futex_wake(_Atomic uint32_t *at, int count)
     if (schedule_is_told())
         story_add(model_self(), &site, "%lu", (unsigned long)count);
     model_wake(at, (unsigned)count);
+}
+
+/* --- tokens ---------------------------------------------------------------------------------- */
+
+#define TOKENS 64
+
+/* What stands for a scheduler: who takes has seen all that the poster had. */
+static struct token {
+    uint32_t execution;
+    const void *key;
+    unsigned count;
+    struct view view;
+    struct past past;
+    struct set told;
+} tokens[TOKENS];
+
+static struct token *token_at(const void *key)
+{
+    for (unsigned i = 0; i < TOKENS; i++) {
+        if (tokens[i].execution != execution)
+            tokens[i] = (struct token){.execution = execution, .key = key};
+        if (tokens[i].key == key)
+            return &tokens[i];
+    }
+    model_fail("the checker has no room for more tokens");
+    return &tokens[0];
+}
+
+void model_post(const void *key, const char *what)
+{
+    static struct model_site site = {"token", 0, "", "post", "", MODEL_RELEASE, false, false, 0};
+    unsigned self = model_self();
+
+    point(key, true);
+    if (schedule_is_told())
+        story_add(self, &site, "%s", what);
+
+    struct token *token = token_at(key);
+    struct set told;
+
+    total_tell(&told);
+    set_join(&token->told, &told);
+    join(&token->view, &views[self]);
+    pasts[self].clock[self] = views[self].clock[self]++;
+    join_past(&token->past, &pasts[self]);
+    token->count++;
+    model_wake(token, 1);
+}
+
+void model_take(const void *key, const char *what)
+{
+    static struct model_site site = {"token", 0, "", "take", "", MODEL_ACQUIRE, false, false, 0};
+    unsigned self = model_self();
+
+    point(key, true);
+    if (schedule_is_told())
+        story_add(self, &site, "%s", what);
+
+    struct token *token = token_at(key);
+
+    while (token->count == 0)
+        model_sleep(token);
+
+    token->count--;
+    join(&views[self], &token->view);
+    join_past(&pasts[self], &token->past);
+    total_learn(MODEL_LOCATIONS, &token->told);
 }

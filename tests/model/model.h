@@ -59,7 +59,8 @@ void model_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
     } while (0)
 
 /* Which thread runs, from 0; MODEL_THREADS: set-up or check. */
-unsigned model_self(void);
+extern unsigned model_running;
+static inline unsigned model_self(void) { return model_running; }
 
 /* A free choice of one of so many, each visited. */
 unsigned model_choose(unsigned of);
@@ -68,6 +69,10 @@ unsigned model_choose(unsigned of);
  * in turn. For stubs of system calls. */
 void model_sleep(const volatile void *key);
 void model_wake(const volatile void *key, unsigned count);
+
+/* A count of tokens, from none: who takes one waits for it, and has then seen all that the poster had. */
+void model_post(const void *key, const char *what);
+void model_take(const void *key, const char *what);
 
 /* A step that others may come before: for stubs whose effect others can see. */
 void model_step(const char *what, uint64_t value);

@@ -16,17 +16,24 @@ struct cell {
     uint32_t execution;
     uint16_t write_clock;
     uint8_t writer;
-    bool is_freed;
+    bool is_split; /* of a word: its bytes have cells of their own */
     uint16_t read_clock[MODEL_THREADS + 1];
-    const void *write_pc;
-    const void *read_pc;
+};
+
+/* For the story only: where that was. */
+struct where {
+    const void *wrote, *read;
 };
 
 #define STACKS (MODEL_THREADS * STACK_BYTES)
 
 /* Stacks first, then what is allocated. */
 static _Alignas(4096) unsigned char arena[ARENA_BYTES];
-static struct cell cells[ARENA_BYTES];
+static struct cell words[ARENA_BYTES / 4]; /* most accesses are whole words */
+static struct cell bytes_of[ARENA_BYTES];  /* of split words */
+static struct where places[ARENA_BYTES];
+static uint32_t sizes[ARENA_BYTES / 64]; /* of what begins there */
+static uint32_t freed[ARENA_BYTES / 64]; /* in which execution */
 static uint32_t execution;
 static size_t used;
 
@@ -44,63 +51,96 @@ bool plain_offset(uint64_t value, size_t *ret_offset)
     return *ret_offset < ARENA_BYTES;
 }
 
-static struct cell *cell_at(size_t offset)
+static struct cell *word_at(size_t offset)
 {
-    struct cell *cell = &cells[offset];
+    struct cell *cell = &words[offset / 4];
 
-    if (cell->execution != execution)
+    if (__builtin_expect(cell->execution != execution, 0))
         *cell = (struct cell){.execution = execution, .writer = MODEL_MAIN};
     return cell;
 }
 
-static void race(const struct cell *cell, unsigned other, const void *other_pc,
-                 const char *other_did, const void *pc, const char *did)
+/* The cell of one byte. */
+static struct cell *byte_at(size_t offset)
 {
-    (void)cell;
-    model_fail("race: thread %u %s at %p, thread %u %s at %p, in no order", other, other_did,
-               other_pc, model_self(), did, pc);
+    struct cell *word = word_at(offset);
+
+    if (!word->is_split) {
+        word->is_split = true;
+        for (size_t i = 0; i < 4; i++)
+            bytes_of[offset / 4 * 4 + i] = *word;
+    }
+    return &bytes_of[offset];
+}
+
+static void race(size_t offset, unsigned other, bool other_wrote, const void *pc, const char *did)
+{
+    const struct where *where = &places[offset];
+
+    model_fail("race: thread %u %s at %p, thread %u %s at %p, in no order", other,
+               other_wrote ? "wrote" : "read", other_wrote ? where->wrote : where->read,
+               model_self(), did, pc);
+}
+
+/* Returns whether no other thread has read it without having told us since. */
+static bool readers_are_past(const struct cell *cell, const struct view *view, unsigned *ret_other)
+{
+    for (unsigned other = 0; other <= MODEL_THREADS; other++)
+        if (cell->read_clock[other] > view->clock[other]) {
+            *ret_other = other;
+            return false;
+        }
+    return true;
+}
+
+/* Returns whether all is well. */
+static bool touch_cell(struct cell *cell, size_t offset, bool is_write, const void *pc)
+{
+    unsigned self = model_self(), other;
+    const struct view *view = &memory_views[self];
+
+    if (cell->write_clock > view->clock[cell->writer]) {
+        race(offset, cell->writer, true, pc, is_write ? "wrote" : "read");
+        return false;
+    }
+    if (is_write && !readers_are_past(cell, view, &other)) {
+        race(offset, other, false, pc, "wrote");
+        return false;
+    }
+    if (is_write) {
+        cell->writer = (uint8_t)self;
+        cell->write_clock = view->clock[self];
+        memset(cell->read_clock, 0, sizeof cell->read_clock);
+    } else {
+        cell->read_clock[self] = view->clock[self];
+    }
+    if (__builtin_expect(schedule_is_telling, 0))
+        *(is_write ? &places[offset].wrote : &places[offset].read) = pc;
+    return true;
 }
 
 static void touch(uintptr_t at, size_t bytes, bool is_write, const void *pc)
 {
-    size_t offset = at - (uintptr_t)arena;
-    unsigned self = model_self();
-    const struct view *view = memory_view(self);
+    size_t offset = at - (uintptr_t)arena, end = offset + bytes;
 
     if (offset >= ARENA_BYTES || schedule_is_failing())
         return;
-    for (size_t i = offset; i < offset + bytes; i++) {
-        struct cell *cell = cell_at(i);
+    if (__builtin_expect(freed[offset / 64] == execution, 0))
+        model_fail("thread %u uses memory that was freed, at %p", model_self(), pc);
+    while (offset < end) {
+        struct cell *word = word_at(offset);
+        bool is_whole = offset % 4 == 0 && end - offset >= 4 && !word->is_split;
 
-        if (cell->is_freed) {
-            model_fail("thread %u uses memory that was freed, at %p", self, pc);
+        if (!touch_cell(is_whole ? word : byte_at(offset), offset, is_write, pc))
             return;
-        }
-        if (cell->write_clock > view->clock[cell->writer]) {
-            race(cell, cell->writer, cell->write_pc, "wrote", pc, is_write ? "wrote" : "read");
-            return;
-        }
-        if (!is_write) {
-            cell->read_clock[self] = view->clock[self];
-            cell->read_pc = pc;
-            continue;
-        }
-        for (unsigned other = 0; other <= MODEL_THREADS; other++)
-            if (cell->read_clock[other] > view->clock[other]) {
-                race(cell, other, cell->read_pc, "read", pc, "wrote");
-                return;
-            }
-        cell->writer = (uint8_t)self;
-        cell->write_clock = view->clock[self];
-        cell->write_pc = pc;
-        memset(cell->read_clock, 0, sizeof cell->read_clock);
+        offset += is_whole ? 4 : 1;
     }
 }
 
 void plain_touch(const volatile void *at, const char *what)
 {
     (void)what;
-    touch((uintptr_t)at, 1, false, __builtin_return_address(0));
+    touch((uintptr_t)at & ~(uintptr_t)3, 4, false, __builtin_return_address(0));
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */
@@ -114,10 +154,9 @@ void *model_alloc(size_t bytes)
         model_fail("the checker has no more memory");
         return arena + STACKS;
     }
+    sizes[used / 64] = (uint32_t)bytes;
     used += bytes;
     memset(memory, 0, bytes);
-    if (bytes > 0)
-        cell_at((size_t)((unsigned char *)memory - arena))->write_pc = (void *)bytes;
     return memory;
 }
 
@@ -127,8 +166,11 @@ void model_free(void *memory)
 
     if (!memory)
         return;
-    touch((uintptr_t)memory, 1, true, __builtin_return_address(0));
-    cell_at(offset)->is_freed = true;
+    for (size_t at = offset; at < offset + sizes[offset / 64]; at += 4)
+        if (words[at / 4].execution == execution) /* else nobody has ever touched it */
+            touch((uintptr_t)(arena + at), 4, true, __builtin_return_address(0));
+    for (size_t at = offset; at < offset + sizes[offset / 64]; at += 64)
+        freed[at / 64] = execution;
 }
 
 void model_renew(void *memory, size_t bytes) { memory_renew(memory, bytes); }

@@ -5,6 +5,11 @@
  * can be: no state is ever stored. Who could have gone on but was stopped costs a preemption, of which a
  * bounded number is spent; to sleep and to end cost nothing.
  *
+ * Who is stopped before a step rests until another thread has done something that the step depends on
+ * (the same location, and one of them writes). If it went on earlier, the step could as well have come
+ * first: that execution is visited too, and costs no more preemptions. So where all rest there is nothing
+ * new to see.
+ *
  * For the story a failing path is run once more. The string that is printed with it names the thread of
  * each step and the choices by the number of the step, so that it means the same under every bound:
  *
@@ -22,6 +27,7 @@
 
 #define PATH_MOST  4096
 #define STEPS_MOST 3000 /* more: it does not end */
+#define SPIN_MOST  200 /* steps in a row: it may wait for another in a loop, which comes free then */
 
 enum state { READY, ASLEEP, ENDED };
 
@@ -29,27 +35,31 @@ struct thread {
     struct coroutine coroutine;
     enum state state;
     const volatile void *key;
+    bool rests; /* stopped before a step that nothing has touched since */
+    const volatile void *next_at;
+    bool next_writes;
 };
 
 static struct thread threads[MODEL_THREADS];
-static unsigned thread_count, self = MODEL_MAIN;
+static unsigned thread_count;
+unsigned model_running = MODEL_MAIN;
+#define self model_running
 static struct coroutine outside;
 static const struct model_scenario *running;
 
 static struct {
     uint8_t taken, of;
 } path[PATH_MOST];
-static unsigned depth, known, preemptions, steps;
+static unsigned depth, known, preemptions, steps, steps_in_row;
+static bool is_pruned;
 static bool pauses; /* the running thread lets others go on */
 
-static bool is_failing, is_told;
+bool schedule_is_telling, schedule_failed;
+#define is_failing schedule_failed
+#define is_told    schedule_is_telling
 static char failure[512];
 
 struct model_run model_run = {.bound = 3, .limit = UINT64_MAX};
-
-unsigned model_self(void) { return self; }
-bool schedule_is_told(void) { return is_told; }
-bool schedule_is_failing(void) { return is_failing; }
 
 /* --- choices --------------------------------------------------------------------------------- */
 
@@ -82,6 +92,11 @@ static bool next_path(void)
     return true;
 }
 
+/* A load that could as well see an old write costs as much as a preemption where a preemption would do the
+ * same in most programs. */
+bool schedule_can_pay(void) { return preemptions < model_run.bound || script_is_on(); }
+void schedule_pay(void) { preemptions++; }
+
 unsigned schedule_read(unsigned of)
 {
     unsigned taken = script_is_on() ? script_choice(steps, 'r') : choose(of);
@@ -113,6 +128,7 @@ static void go(unsigned next)
     if (next == before)
         return;
     self = next;
+    steps_in_row = 0;
     coroutine_switch(before == MODEL_MAIN ? &outside : &threads[before].coroutine,
                      next == MODEL_MAIN ? &outside : &threads[next].coroutine);
 }
@@ -129,16 +145,22 @@ static bool all_may_stay(void)
 static unsigned pick(bool is_free)
 {
     unsigned options[MODEL_THREADS], count = 0;
-    bool self_ready = self != MODEL_MAIN && threads[self].state == READY;
+    bool self_ready = self != MODEL_MAIN && threads[self].state == READY, some_rest = false;
 
     if (self_ready && !pauses)
         options[count++] = self;
     if (is_free || !self_ready || preemptions < model_run.bound)
         for (unsigned i = 0; i < thread_count; i++)
-            if (i != self && threads[i].state == READY)
-                options[count++] = i;
-    if (count == 0)
+            if (i != self && threads[i].state == READY) {
+                if (!threads[i].rests || script_is_on())
+                    options[count++] = i;
+                else
+                    some_rest = true;
+            }
+    if (count == 0) {
+        is_pruned = !self_ready && some_rest;
         return self_ready ? self : MODEL_MAIN;
+    }
     if (script_is_on()) {
         unsigned told = script_thread(steps);
 
@@ -147,9 +169,20 @@ static unsigned pick(bool is_free)
 
     unsigned next = options[choose(count)];
 
-    if (self_ready && next != self && !is_free)
+    if (self_ready && next != self && !is_free) {
         preemptions++;
+        threads[self].rests = threads[self].next_at != NULL;
+    }
     return next;
+}
+
+/* A step touches a location: who waits to step there need not rest any more. NULL: all locations. */
+static void rouse(const volatile void *at, bool writes)
+{
+    for (unsigned i = 0; i < thread_count; i++)
+        if (threads[i].rests &&
+            (!at || (threads[i].next_at == at && (writes || threads[i].next_writes))))
+            threads[i].rests = false;
 }
 
 /* The running thread sleeps or has ended. */
@@ -157,23 +190,30 @@ static void leave(void)
 {
     unsigned next = pick(true);
 
-    if (next == MODEL_MAIN && !all_may_stay())
+    if (next == MODEL_MAIN && !is_pruned && !all_may_stay())
         model_fail("nobody can go on: a wake-up was lost");
     go(next);
 }
 
-void schedule_point(bool matters)
+void schedule_point(const volatile void *at, bool writes, bool matters)
 {
     if (self == MODEL_MAIN)
         return;
+    threads[self].next_at = at;
+    threads[self].next_writes = writes;
     if (steps >= STEPS_MOST)
         model_fail("no end after %u steps", steps);
+    if (++steps_in_row > SPIN_MOST) {
+        steps_in_row = 0;
+        pauses = true;
+    }
     if (matters || pauses || script_is_on()) {
         unsigned next = pick(pauses);
 
         pauses = false;
         go(next);
     }
+    rouse(at, writes);
     if (is_told)
         script_note_step(self);
     steps++;
@@ -183,7 +223,7 @@ void model_pause(void) { pauses = self != MODEL_MAIN; }
 
 void model_step(const char *what, uint64_t value)
 {
-    schedule_point(true);
+    schedule_point(NULL, true, true);
     if (is_told && self != MODEL_MAIN)
         story_add(self, NULL, "%s %#lx", what, value);
 }
@@ -242,18 +282,19 @@ static void execute(void)
     memory_reset();
     plain_reset();
     depth = preemptions = steps = thread_count = 0;
-    is_failing = pauses = false;
+    is_failing = is_pruned = pauses = false;
     self = MODEL_MAIN;
     running->setup();
     for (unsigned i = 0; i < MODEL_THREADS && running->threads[i].fn; i++) {
         threads[i].state = READY;
+        threads[i].rests = false;
         coroutine_init(&threads[i].coroutine, plain_stack(i), STACK_BYTES, thread_main);
         memory_thread_starts(i);
         thread_count++;
     }
     go(pick(true));
     self = MODEL_MAIN;
-    if (is_failing)
+    if (is_failing || is_pruned)
         return;
     memory_join_all();
     if (running->check)

@@ -52,7 +52,11 @@ void story_print(const struct model_scenario *scenario)
     for (unsigned i = 0; i < MODEL_THREADS && scenario->threads[i].fn; i++)
         printf(" %-*s", COLUMN, scenario->threads[i].name);
     printf("\n");
-    for (unsigned i = 0, step = 0; i < line_count; i++) {
+    unsigned first = 0;
+
+    while (first < line_count && lines[first].thread == MODEL_MAIN)
+        first++; /* the set-up is the same each time */
+    for (unsigned i = first == line_count ? 0 : first, step = 0; i < line_count; i++) {
         unsigned column = lines[i].thread == MODEL_MAIN ? 0 : lines[i].thread;
 
         printf("  %4u  %*s%s%s\n", step++, (int)column * (COLUMN + 1), "",

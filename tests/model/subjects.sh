@@ -1,14 +1,32 @@
-# shellcheck shell=bash
-# subjects.sh - the subjects of the model checker, in the order of their appearance, and the sources of
-# the library that each is made of (beside the checker and tests/model/<subject>.c).
+# shellcheck shell=bash disable=SC2034
+# subjects.sh - the subjects of the model checker, and the sources of the library that each is made of
+# (beside the checker and tests/model/<subject>.c).
 
-subjects=(deque)
+subjects=(deque park slot lock wait mutex sem event queue)
+
+tasks="core/wait.c core/lock.c core/task.c core/future.c core/slab.c core/timer.c tests/model/tasks.c"
 
 declare -A sources=(
     [deque]="core/deque.c"
+    [park]="core/park.c core/worker.c core/deque.c core/lock.c core/timer.c tests/model/workers.c"
+    [slot]="core/park.c core/deque.c core/lock.c core/timer.c tests/model/workers.c"
+    [lock]="core/lock.c"
+    [wait]="$tasks"
+    [mutex]="sync/mutex.c $tasks"
+    [sem]="sync/sem.c $tasks"
+    [event]="sync/event.c $tasks"
+    [queue]="sync/queue.c $tasks"
 )
 
-# The sources whose orders it must defend: others that it uses have subjects of their own.
+# Where the ordered accesses are that a subject must defend: those beside them have subjects of their own.
 declare -A judged=(
-    [deque]="core/deque.c"
+    [deque]="core/deque\.c"
+    [park]="core/(park|bell)\.|core/worker\.h|core/worker\.c (inbox|weft__worker)|core/deque\.c weft__deque_is_empty"
+    [slot]="core/worker\.c (weft__ready|take_run_next|steal_run_next)"
+    [lock]="core/lock\."
+    [wait]="core/wait\."
+    [mutex]="sync/mutex\."
+    [sem]="sync/sem\."
+    [event]="sync/event\."
+    [queue]="sync/queue\."
 )

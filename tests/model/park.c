@@ -1,0 +1,214 @@
+/*
+ * park - workers fall asleep and are woken: no ready task is ever left while they sleep.
+ *
+ * The workers are real: core/worker.c looks for tasks everywhere, searches, and parks. A scenario ends when
+ * all workers sleep; then every task must have run, once. A task that blocks its worker (as one that
+ * computes for ever does) shows that the other worker comes for what it has left.
+ */
+#include "tests/model/workers.h"
+
+const char model_subject[] = "park";
+
+static unsigned ran[4];
+static struct task *first, *second, *third, *fourth;
+static _Atomic uint32_t *has_second_run;
+
+static void run_first(void) { ran[0]++; }
+static void run_third(void) { ran[2]++; }
+static void run_fourth(void) { ran[3]++; }
+
+static void run_second(void)
+{
+    ran[1]++;
+    store_seq(has_second_run, 1);
+    weft__futex_wake(has_second_run, 1);
+}
+
+/* Makes two ready: the later one goes into the run-next slot, the earlier one into the line. */
+static void run_waker(void)
+{
+    ran[0]++;
+    weft__ready(world, second);
+    weft__ready(world, third);
+}
+
+/* The same, and does not end before somebody else has run the second. */
+static void run_blocker(void)
+{
+    run_waker();
+    while (!load_seq(has_second_run))
+        (void)weft__futex_wait(has_second_run, 0, WEFT_NO_TIMEOUT);
+}
+
+static void run_and_tell(void)
+{
+    ran[0]++;
+    model_post(ran, "the task has run");
+}
+
+static void run_alone_blocker(void)
+{
+    ran[0]++;
+    while (!load_seq(has_second_run))
+        (void)weft__futex_wait(has_second_run, 0, WEFT_NO_TIMEOUT);
+}
+
+/* As run_waker, with tasks that it makes itself: a thief must see all of them. */
+static void run_maker(void)
+{
+    ran[0]++;
+    weft__ready(world, world_task(run_second));
+    weft__ready(world, world_task(run_third));
+}
+
+static void run_yielder(void)
+{
+    ran[0]++;
+    weft__yield();
+    ran[1]++;
+}
+
+static void setup(uint32_t workers, void (*one)(void))
+{
+    world_init(workers);
+    has_second_run = model_alloc(sizeof *has_second_run);
+    __builtin_memset(ran, 0, sizeof ran);
+    first = world_task(one);
+    second = world_task(run_second);
+    third = world_task(run_third);
+}
+
+static void one_worker(void) { setup(1, run_first); }
+static void two_workers(void) { setup(2, run_first); }
+static void two_workers_blocked(void) { setup(2, run_alone_blocker); }
+static void three_workers(void) { setup(3, run_first); }
+
+/* The first worker has the first task in its line when it begins. */
+static void begin_with_first(void (*one)(void), bool is_migrating)
+{
+    setup(2, one);
+    world->is_migrating = is_migrating;
+    model_assert(weft__deque_push(&world->workers[0].deque, first));
+}
+
+static void waker(void) { begin_with_first(run_waker, false); }
+static void blocker(void) { begin_with_first(run_blocker, false); }
+static void migrating_waker(void) { begin_with_first(run_waker, true); }
+static void migrating_yielder(void) { begin_with_first(run_yielder, true); }
+
+static void one_to_stop(void) { setup(1, run_and_tell); }
+static void two_to_stop(void) { setup(2, run_and_tell); }
+
+static void maker(void)
+{
+    begin_with_first(run_maker, false);
+    fourth = world_task(run_fourth);
+}
+
+static void inject_fourth(void) { weft__ready(world, fourth); }
+
+/* As threads_end() of core/runtime.c. */
+static void stop(void)
+{
+    store_seq(&world->is_over, 1);
+    for (uint32_t i = 0; i < world->worker_count; i++)
+        weft__park_wake(&world->workers[i]);
+}
+
+static void inject_and_stop(void)
+{
+    weft__ready(world, first);
+    model_take(ran, "the task has run");
+    stop();
+}
+
+static void inject_two(void)
+{
+    weft__ready(world, first);
+    weft__ready(world, second);
+}
+
+static void inject_one(void) { weft__ready(world, first); }
+static void inject_other(void) { weft__ready(world, second); }
+
+static void check_ran(unsigned tasks)
+{
+    for (unsigned i = 0; i < tasks; i++)
+        model_assert(ran[i] == 1);
+    world_check_asleep();
+}
+
+static void check_1(void) { check_ran(1); }
+static void check_2(void) { check_ran(2); }
+static void check_3(void) { check_ran(3); }
+static void check_4(void) { check_ran(4); }
+static void check_stopped(void) { model_assert(ran[0] == 1); }
+
+#define WORKER_0                         \
+    {                                    \
+        "worker 0", world_worker_0, true \
+    }
+#define WORKER_1                         \
+    {                                    \
+        "worker 1", world_worker_1, true \
+    }
+#define ENDING_0                          \
+    {                                     \
+        "worker 0", world_worker_0, false \
+    }
+#define ENDING_1                          \
+    {                                     \
+        "worker 1", world_worker_1, false \
+    }
+#define WORKER_2                         \
+    {                                    \
+        "worker 2", world_worker_2, true \
+    }
+
+const struct model_scenario model_scenarios[] = {
+    {"two tasks from outside, one worker",
+     one_worker,
+     {WORKER_0, {"outside", inject_two, 0}},
+     check_2,
+     0},
+    {"a task from outside, two workers",
+     two_workers,
+     {WORKER_0, WORKER_1, {"outside", inject_one, 0}},
+     check_1,
+     0},
+    {"a task wakes two", waker, {WORKER_0, WORKER_1}, check_3, 0},
+    {"a task wakes two and blocks its worker", blocker, {WORKER_0, WORKER_1}, check_3, 0},
+    {"a task wakes two, all must move", migrating_waker, {WORKER_0, WORKER_1}, check_3, 0},
+    {"a task yields and must move", migrating_yielder, {WORKER_0, WORKER_1}, check_2, 0},
+    {"run-next is stolen from a worker that stands still",
+     maker,
+     {WORKER_0, WORKER_1, {"outside", inject_fourth, 0}},
+     check_4,
+     1},
+    {"a task and then the stop, one worker",
+     one_to_stop,
+     {ENDING_0, {"stopper", inject_and_stop, 0}},
+     check_stopped,
+     0},
+    {"a task and then the stop, two workers",
+     two_to_stop,
+     {ENDING_0, ENDING_1, {"stopper", inject_and_stop, 0}},
+     check_stopped,
+     2},
+    {"a task from outside blocks its worker before the next",
+     two_workers_blocked,
+     {WORKER_0, WORKER_1, {"outside", inject_two, 0}},
+     check_2,
+     2},
+    {"tasks from two threads, two workers",
+     two_workers,
+     {WORKER_0, WORKER_1, {"outside", inject_one, 0}, {"outside", inject_other, 0}},
+     check_2,
+     1},
+    {"two tasks from outside, three workers",
+     three_workers,
+     {WORKER_0, WORKER_1, WORKER_2, {"outside", inject_two, 0}},
+     check_2,
+     1},
+    {0},
+};

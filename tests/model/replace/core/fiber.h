@@ -1,0 +1,24 @@
+/*
+ * fiber, for the model checker - takes the place of core/fiber.h: its own switch. A fiber runs on the model
+ * thread that switches to it.
+ */
+#ifndef WEFT_CORE_FIBER_H
+#define WEFT_CORE_FIBER_H
+
+#include <stddef.h>
+
+#include "tests/model/coroutine.h"
+
+struct fiber {
+    struct coroutine coroutine;
+};
+
+void weft__fiber_init(struct fiber *fiber, void *low, size_t bytes, void (*entry)(void *),
+                      void *arg);
+void weft__fiber_init_thread(struct fiber *fiber);
+void weft__fiber_destroy(struct fiber *fiber);
+void weft__fiber_switch(struct fiber *from, struct fiber *to);
+void weft__fiber_leave(struct fiber *from, struct fiber *to);
+void weft__fiber_arrive(struct fiber *fiber);
+
+#endif
