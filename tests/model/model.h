@@ -36,6 +36,7 @@ struct model_scenario {
     struct model_thread threads[MODEL_THREADS]; /* fn NULL: no more */
     void (*check)(void); /* when all have ended or sleep for ever; may be NULL */
     unsigned bound;      /* of preemptions; 0: as the command line says */
+    bool (*holds)(void); /* asked when all was visited; may be NULL */
 };
 
 /* The subject's: its name, and its scenarios up to one without a name. */

@@ -25,9 +25,10 @@
 #include "tests/model/engine.h"
 #include "tests/model/run.h"
 
-#define PATH_MOST  4096
-#define STEPS_MOST 3000 /* more: it does not end */
-#define SPIN_MOST  200 /* steps in a row: it may wait for another in a loop, which comes free then */
+#define PATH_MOST   4096
+#define STEPS_MOST  3000 /* more: it does not end */
+#define SPIN_MOST   200 /* steps in a row: it may wait for another in a loop, which comes free then */
+#define LONELY_MOST 20
 
 enum state { READY, ASLEEP, ENDED };
 
@@ -51,6 +52,7 @@ static struct {
     uint8_t taken, of;
 } path[PATH_MOST];
 static unsigned depth, known, preemptions, steps, steps_in_row;
+static unsigned lonely_pauses; /* by which nobody came */
 static bool is_pruned;
 static bool pauses; /* the running thread lets others go on */
 
@@ -128,7 +130,7 @@ static void go(unsigned next)
     if (next == before)
         return;
     self = next;
-    steps_in_row = 0;
+    steps_in_row = lonely_pauses = 0;
     coroutine_switch(before == MODEL_MAIN ? &outside : &threads[before].coroutine,
                      next == MODEL_MAIN ? &outside : &threads[next].coroutine);
 }
@@ -158,8 +160,10 @@ static unsigned pick(bool is_free)
                     some_rest = true;
             }
     if (count == 0) {
-        is_pruned = !self_ready && some_rest;
-        return self_ready ? self : MODEL_MAIN;
+        /* Who goes round in circles waits for one that rests: nothing new will come of it. */
+        is_pruned = some_rest && (!self_ready || lonely_pauses > LONELY_MOST);
+        lonely_pauses += pauses;
+        return self_ready && !is_pruned ? self : MODEL_MAIN;
     }
     if (script_is_on()) {
         unsigned told = script_thread(steps);
@@ -205,6 +209,7 @@ void schedule_point(const volatile void *at, bool writes, bool matters)
         model_fail("no end after %u steps", steps);
     if (++steps_in_row > SPIN_MOST) {
         steps_in_row = 0;
+        lonely_pauses += LONELY_MOST / 2;
         pauses = true;
     }
     if (matters || pauses || script_is_on()) {
@@ -281,7 +286,7 @@ static void execute(void)
 {
     memory_reset();
     plain_reset();
-    depth = preemptions = steps = thread_count = 0;
+    depth = preemptions = steps = steps_in_row = lonely_pauses = thread_count = 0;
     is_failing = is_pruned = pauses = false;
     self = MODEL_MAIN;
     running->setup();
@@ -354,6 +359,10 @@ bool model_run_scenario(const struct model_scenario *scenario, uint64_t *ret_exe
                count >= model_run.limit ? ", stopped at the limit" : "");
     model_run.bound = bound;
     *ret_executions += count;
+    if (!is_failing && scenario->holds && !scenario->holds()) {
+        printf("FAILED %s: %s\n  not what C11 allows and forbids\n", model_subject, scenario->name);
+        return false;
+    }
     return !is_failing;
 }
 

@@ -2,11 +2,12 @@
 # subjects.sh - the subjects of the model checker, and the sources of the library that each is made of
 # (beside the checker and tests/model/<subject>.c).
 
-subjects=(deque park slot lock wait mutex sem event queue)
+subjects=(litmus deque park slot lock wait mutex sem event queue future timer)
 
 tasks="core/wait.c core/lock.c core/task.c core/future.c core/slab.c core/timer.c tests/model/tasks.c"
 
 declare -A sources=(
+    [litmus]=""
     [deque]="core/deque.c"
     [park]="core/park.c core/worker.c core/deque.c core/lock.c core/timer.c tests/model/workers.c"
     [slot]="core/park.c core/deque.c core/lock.c core/timer.c tests/model/workers.c"
@@ -16,17 +17,22 @@ declare -A sources=(
     [sem]="sync/sem.c $tasks"
     [event]="sync/event.c $tasks"
     [queue]="sync/queue.c $tasks"
+    [future]="core/await.c core/group.c $tasks"
+    [timer]="$tasks"
 )
 
 # Where the ordered accesses are that a subject must defend: those beside them have subjects of their own.
 declare -A judged=(
+    [litmus]="none"
     [deque]="core/deque\.c"
     [park]="core/(park|bell)\.|core/worker\.h|core/worker\.c (inbox|weft__worker)|core/deque\.c weft__deque_is_empty"
     [slot]="core/worker\.c (weft__ready|take_run_next|steal_run_next)"
     [lock]="core/lock\."
-    [wait]="core/wait\."
+    [wait]="core/wait\.|core/future\.c cancel|core/future\.h future_is_cancelled|core/task\.c task_cancel"
     [mutex]="sync/mutex\."
     [sem]="sync/sem\."
     [event]="sync/event\."
     [queue]="sync/queue\."
+    [future]="core/future\.c (weft|tell|look|detach|settle)|core/(await|group)\.|core/slab\.c weft__slab_give"
+    [timer]="core/timer\.c"
 )

@@ -39,6 +39,8 @@ void tasks_init(unsigned which)
     }
 }
 
+struct worker *tasks_worker(unsigned thread) { return workers[thread]; }
+
 void tasks_cancel(struct task *task)
 {
     model_assert(weft__future_cancel(world, weft__future_handle(&task->future)) == 0);

@@ -18,6 +18,9 @@ extern struct task *tasks[MODEL_THREADS];
 /* Set-up: the threads whose bits are set are tasks. */
 void tasks_init(unsigned which);
 
+/* The worker that the model thread stands for while it is a task. */
+struct worker *tasks_worker(unsigned thread);
+
 /* As weft_cancel of that task. */
 void tasks_cancel(struct task *task);
 
