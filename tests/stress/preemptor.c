@@ -4,8 +4,10 @@
 #include "preemptor.h"
 
 #include <errno.h>
+#include <liburing.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +27,14 @@
 
 static _Atomic bool is_on;
 static _Atomic long stops;
-static _Atomic int targets[TARGETS_MOST]; /* numbers of threads; 0: free */
 static pthread_t helper;
+
+static struct target {
+    _Atomic int tid; /* 0: free */
+    _Atomic bool sleeps;
+} targets[TARGETS_MOST];
+
+static _Thread_local struct target *own; /* of a thread that is one */
 
 /* --- the handler: everything in it may be called in one ----------------------------------------- */
 
@@ -90,9 +98,10 @@ static int list_targets(int *ret_tids)
 {
     int count = 0;
 
-    for (int i = 0; i < TARGETS_MOST; i++)
-        if ((ret_tids[count] = atomic_load(&targets[i])) != 0)
-            count++;
+    for (int i = 0; i < TARGETS_MOST; i++) {
+        ret_tids[count] = atomic_load(&targets[i].tid);
+        count += ret_tids[count] != 0 && !atomic_load(&targets[i].sleeps);
+    }
     return count;
 }
 
@@ -146,13 +155,22 @@ struct first {
     void *arg;
 };
 
+static void block(int how, sigset_t *ret_old)
+{
+    sigset_t only;
+
+    (void)sigemptyset(&only); /* these cannot fail */
+    (void)sigaddset(&only, STOP_SIGNAL);
+    (void)pthread_sigmask(how, &only, ret_old);
+}
+
 /* A thread that finds no room is never stopped. */
-static _Atomic int *announce(int tid)
+static struct target *announce(int tid)
 {
     for (int i = 0; i < TARGETS_MOST; i++) {
         int empty = 0;
 
-        if (atomic_compare_exchange_strong(&targets[i], &empty, tid))
+        if (atomic_compare_exchange_strong(&targets[i].tid, &empty, tid))
             return &targets[i];
     }
     return NULL;
@@ -161,16 +179,14 @@ static _Atomic int *announce(int tid)
 static void *may_be_stopped(void *arg)
 {
     struct first first = *(struct first *)arg;
-    _Atomic int *place = announce(gettid());
-    sigset_t only;
 
     free(arg);
-    (void)sigemptyset(&only); /* these cannot fail */
-    (void)sigaddset(&only, STOP_SIGNAL);
-    (void)pthread_sigmask(SIG_UNBLOCK, &only, NULL);
+    own = announce(gettid());
+    block(SIG_UNBLOCK, NULL);
     void *result = first.fn(first.arg);
-    if (place)
-        atomic_store(place, 0);
+    block(SIG_BLOCK, NULL);
+    if (own)
+        atomic_store(&own->tid, 0);
     return result;
 }
 
@@ -190,6 +206,62 @@ int __wrap_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr, voi
         free(first);
     return rc;
 }
+
+/* --- threads that sleep: a signal would wake them ------------------------------------------------- */
+
+static void fall_asleep(sigset_t *ret_old)
+{
+    atomic_store(&own->sleeps, true);
+    block(SIG_BLOCK, ret_old);
+}
+
+static void wake_up(const sigset_t *old)
+{
+    atomic_store(&own->sleeps, false);
+    (void)pthread_sigmask(SIG_SETMASK, old, NULL); /* cannot fail */
+}
+
+long __real_syscall(long, ...);
+long __wrap_syscall(long, ...);
+
+long __wrap_syscall(long number, ...)
+{
+    bool may_sleep = own && (number == SYS_futex || number == SYS_epoll_pwait2);
+    sigset_t old;
+    va_list list;
+    long args[6]; /* as many as there can be; the kernel looks at those that count */
+
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        args[i] = va_arg(list, long);
+    va_end(list);
+    if (may_sleep)
+        fall_asleep(&old);
+    long rc = __real_syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]);
+    if (may_sleep)
+        wake_up(&old);
+    return rc;
+}
+
+int __real_io_uring_wait_cqes(struct io_uring *, struct io_uring_cqe **, unsigned,
+                              struct __kernel_timespec *, sigset_t *);
+int __wrap_io_uring_wait_cqes(struct io_uring *, struct io_uring_cqe **, unsigned,
+                              struct __kernel_timespec *, sigset_t *);
+
+int __wrap_io_uring_wait_cqes(struct io_uring *ring, struct io_uring_cqe **ret_cqe, unsigned count,
+                              struct __kernel_timespec *limit, sigset_t *mask)
+{
+    sigset_t old;
+
+    if (own == NULL)
+        return __real_io_uring_wait_cqes(ring, ret_cqe, count, limit, mask);
+    fall_asleep(&old);
+    int rc = __real_io_uring_wait_cqes(ring, ret_cqe, count, limit, mask);
+    wake_up(&old);
+    return rc;
+}
+
+/* --- programs that are run with it ------------------------------------------------------------------ */
 
 static void tell(void) { printf("measured: threads stood still %ld times\n", atomic_load(&stops)); }
 

@@ -14,7 +14,8 @@
  * signals; in programs that link this, the linker puts preemptor.c in front of pthread_create, and
  * threads that are created while the preemptor is on do not block this one, and are its targets:
  * weft's workers, the threads of its pools, and those of the test. (Threads could be found in /proc,
- * but tests count their descriptors.)
+ * but tests count their descriptors.) It stands in front of the calls in which weft's threads sleep,
+ * too: a signal there would wake a thread that nobody has woken, and so hide that it was forgotten.
  *
  * With CHECK_PREEMPT in the environment it is on from the beginning to the end of the program.
  */
