@@ -128,7 +128,14 @@ static struct task *take_own(struct worker *worker)
     }
     worker->streak = 0;
     task = weft__deque_pop(&worker->deque);
-    return task ? task : take_run_next(worker);
+    struct task *woken = take_run_next(worker);
+    if (!task)
+        return woken;
+    if (woken) { /* it must not wait in the slot, where nobody looks for it, while this one runs */
+        push_last(worker, woken);
+        weft__park_notify(worker->runtime);
+    }
+    return task;
 }
 
 /* Half of another's deque: one to run, the rest into the own. */

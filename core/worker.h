@@ -5,8 +5,8 @@
  * calling thread carries now, and asks again after each suspension.
  *
  * Where a worker looks for its next task, in this order: every TUNE_LOOK_OUT tasks outside (timers,
- * loop, injected); the run-next slot, a few times in a row; its deque; outside; the others' deques;
- * the others' run-next slots. Then it parks (park.h).
+ * loop, injected); the run-next slot, a few times in a row, after which what is in it goes to the end of
+ * the line; its deque; outside; the others' deques; the others' run-next slots. Then it parks (park.h).
  */
 #ifndef WEFT_CORE_WORKER_H
 #define WEFT_CORE_WORKER_H

@@ -12,6 +12,7 @@
  * What is not asked for: the task that was woken last by a task that computes on, without waiting.
  * It is its waker's next one, and nobody else comes for it (core/park.h).
  */
+#include "core/tuning.h"
 #include "stress.h"
 
 #define MEET_MOST (8 * 3)
@@ -22,6 +23,7 @@ struct meeting {
     _Atomic uint32_t arrived;
     struct check_latch waiting;
     weft_event open;
+    weft_sem links[TUNE_RUN_NEXT_STREAK];
     weft_fn come; /* how they come */
     weft_future members[MEET_MOST];
     uint64_t seed;
@@ -87,6 +89,47 @@ static int are_woken(void *arg)
     int rc = check_latch_wait(&meeting->waiting); /* suspends: worker, errno stale */
     weft_event_set(&meeting->open);
     return rc | all_members(meeting);
+}
+
+struct link {
+    struct meeting *meeting;
+    int place;
+};
+
+/* Is woken, wakes the next one, and ends; the last one wakes all members. */
+static int passes_it_on(void *arg)
+{
+    struct link *link = arg;
+    struct meeting *meeting = link->meeting;
+
+    check_arrive(&meeting->waiting);
+    if (weft_sem_acquire(&meeting->links[link->place]) < 0)
+        return -ECANCELED;
+    if (link->place + 1 == TUNE_RUN_NEXT_STREAK)
+        weft_event_set(&meeting->open);
+    else
+        (void)weft_sem_release(&meeting->links[link->place + 1]); /* cannot overflow */
+    return 0;
+}
+
+/* The worker has taken as many just woken tasks as it may when the members come: the one in its slot
+ * must not wait for the one that it takes from the line. */
+static int are_woken_in_a_row(void *arg)
+{
+    struct meeting *meeting = arg;
+    weft_future links[TUNE_RUN_NEXT_STREAK];
+
+    check_latch_init(&meeting->waiting, meeting->total + TUNE_RUN_NEXT_STREAK);
+    for (int i = 0; i < TUNE_RUN_NEXT_STREAK; i++) {
+        meeting->links[i] = (weft_sem)WEFT_SEM_INIT(0);
+        links[i] = weft_spawn_val(passes_it_on, ((struct link){meeting, i}));
+    }
+    spawn_members(meeting, waits_for_the_opening);
+    int rc = check_latch_wait(&meeting->waiting); /* suspends: worker, errno stale */
+    rc |= weft_yield();                           /* the row begins after one of the line */
+    (void)weft_sem_release(&meeting->links[0]);   /* cannot overflow */
+    rc |= all_members(meeting);
+    return rc | weft_gather_n(links, TUNE_RUN_NEXT_STREAK, NULL);
 }
 
 /* Each starts the next one before it holds its worker. */
@@ -196,6 +239,12 @@ static void tasks_that_a_thread_woke_run_on_all_workers(void **state)
     all_meet(are_woken, true);
 }
 
+static void tasks_that_come_after_a_row_of_woken_ones_run_on_all_workers(void **state)
+{
+    (void)state;
+    all_meet(are_woken_in_a_row, false);
+}
+
 static void tasks_that_spawn_each_other_run_on_all_workers(void **state)
 {
     (void)state;
@@ -210,6 +259,7 @@ int main(void)
         cmocka_unit_test(tasks_that_a_thread_spawned_run_on_all_workers),
         cmocka_unit_test(tasks_that_a_task_woke_run_on_all_workers),
         cmocka_unit_test(tasks_that_a_thread_woke_run_on_all_workers),
+        cmocka_unit_test(tasks_that_come_after_a_row_of_woken_ones_run_on_all_workers),
         cmocka_unit_test(tasks_that_spawn_each_other_run_on_all_workers),
     };
 
