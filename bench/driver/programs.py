@@ -18,8 +18,10 @@ class Broken(Exception):
 
 
 def start(command, environment, **options):
+    """In a group of its own, to be ended whole, but in our session: the kernel shares the processors
+    out by sessions, so that niceness counts within one only."""
     program = subprocess.Popen(command, env={**os.environ, **environment}, text=True,
-                               stderr=subprocess.PIPE, start_new_session=True, **options)
+                               stderr=subprocess.PIPE, process_group=0, **options)
     running.add(program)
     return program
 

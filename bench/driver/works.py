@@ -83,7 +83,7 @@ WORKS = [
          "weft go tokio boost_fiber ~onetbb ~openmp", 1_000_000, 200_000, NS_EACH, same,
          ONE_AND_ALL),
     Work("spawn_await", "start one task and await it, on one worker; per task",
-         "weft go tokio boost_fiber ~pthread ~onetbb ~openmp", 200_000, 50_000, NS_EACH, same, ONE),
+         "weft go tokio boost_fiber ~onetbb ~openmp", 200_000, 50_000, NS_EACH, same, ONE),
     Work("yield", "100 tasks take turns on one worker; per switch",
          "weft go tokio boost_fiber pthread", 1_000_000, 200_000, NS_EACH, same, ONE),
     Work("channel_roundtrip", "a number to another task and back, on one worker; per round trip",

@@ -39,18 +39,6 @@ static pthread_t start(void *(*function)(void *), void *arg)
     return thread;
 }
 
-static void *add_one(void *arg)
-{
-    ++*(long long *)arg;
-    return NULL;
-}
-
-static void spawn_await(struct run *run)
-{
-    for (long i = 0; i < run->size; i++)
-        pthread_join(start(add_one, &run->result), NULL);
-}
-
 static void *yield_often(void *arg)
 {
     for (long i = 0; i < *(long *)arg; i++)
@@ -349,7 +337,6 @@ static void offload_roundtrip(struct run *run) { offload_by(run, 1); }
 static void offload_1000(struct run *run) { offload_by(run, FLIGHT); }
 
 static const struct work works[] = {
-    {"spawn_await", spawn_await, 1},
     {"yield", yield, 1},
     {"channel_roundtrip", channel_roundtrip, 1},
     {"channel_many", channel_many, 1},
