@@ -90,5 +90,6 @@ void story_begin(void);
 void story_add(unsigned thread, const struct model_site *site, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void story_print(const struct model_scenario *scenario);
+void story_places(const char *failure);
 
 #endif

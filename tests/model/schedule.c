@@ -314,6 +314,7 @@ static void tell(void)
     execute();
     is_told = false;
     printf("FAILED %s: %s\n  %s\n", model_subject, running->name, failure);
+    story_places(failure);
     story_print(running);
     printf("  again: --replay %s\n", script_string());
 }

@@ -3,7 +3,9 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/model/engine.h"
 
@@ -63,4 +65,27 @@ void story_print(const struct model_scenario *scenario)
                lines[i].thread == MODEL_MAIN ? "(outside) " : "", lines[i].text);
     }
     printf("\n");
+}
+
+/* Says which lines the addresses in a failure are; nothing, where there is no addr2line. */
+void story_places(const char *failure)
+{
+    char program[256], command[400], line[200];
+    ssize_t bytes = readlink("/proc/self/exe", program, sizeof program - 1);
+
+    if (bytes <= 0)
+        return;
+    program[bytes] = 0;
+    for (const char *at = failure; (at = strstr(at, " 0x")); at += 3) {
+        unsigned long address = strtoul(at + 1, NULL, 16) - 1; /* it is the one to return to */
+
+        (void)snprintf(command, sizeof command, "addr2line -s -e '%s' %#lx 2>/dev/null", program,
+                       address);
+        FILE *answer = popen(command, "r");
+        if (!answer)
+            return;
+        if (fgets(line, sizeof line, answer))
+            printf("  %#lx is %s", address + 1, line);
+        (void)pclose(answer);
+    }
 }

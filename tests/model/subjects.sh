@@ -2,7 +2,7 @@
 # subjects.sh - the subjects of the model checker, and the sources of the library that each is made of
 # (beside the checker and tests/model/<subject>.c).
 
-subjects=(litmus deque park slot lock wait mutex sem event queue future timer)
+subjects=(litmus deque park slot lock wait mutex sem rwlock event cond queue future timer gate)
 
 tasks="core/wait.c core/lock.c core/task.c core/future.c core/slab.c core/timer.c tests/model/tasks.c"
 
@@ -15,10 +15,13 @@ declare -A sources=(
     [wait]="$tasks"
     [mutex]="sync/mutex.c $tasks"
     [sem]="sync/sem.c $tasks"
+    [rwlock]="sync/rwlock.c $tasks"
     [event]="sync/event.c $tasks"
+    [cond]="sync/cond.c sync/mutex.c $tasks"
     [queue]="sync/queue.c $tasks"
     [future]="core/await.c core/group.c $tasks"
     [timer]="$tasks"
+    [gate]=""
 )
 
 # Where the ordered accesses are that a subject must defend: those beside them have subjects of their own.
@@ -31,8 +34,11 @@ declare -A judged=(
     [wait]="core/wait\.|core/future\.c cancel|core/future\.h future_is_cancelled|core/task\.c task_cancel"
     [mutex]="sync/mutex\."
     [sem]="sync/sem\."
+    [rwlock]="sync/rwlock\."
     [event]="sync/event\."
+    [cond]="sync/cond\."
     [queue]="sync/queue\."
     [future]="core/future\.c (weft|tell|look|detach|settle)|core/(await|group)\.|core/slab\.c weft__slab_give"
     [timer]="core/timer\.c"
+    [gate]="core/gate\.c weft__(runtime_(enter|leave)|gate)|core/gate\.c until_zero"
 )
