@@ -68,6 +68,9 @@ static struct slot {
 } slots[SLOTS];
 static uint32_t execution;
 
+static uintptr_t hints[8];
+static unsigned hint_count;
+
 static struct users users[USER_MASK + 1];
 static bool has_grown;
 
@@ -90,7 +93,7 @@ static void join_past(struct past *into, const struct past *from)
 void memory_reset(void)
 {
     execution++;
-    write_count = location_count = 0;
+    write_count = location_count = hint_count = 0;
     total_reset();
     memset(views, 0, sizeof views);
     memset(pasts, 0, sizeof pasts);
@@ -323,6 +326,9 @@ static void check_buffering(struct location *location, enum model_order order)
 {
     unsigned self = model_self();
 
+    for (unsigned i = 0; i < hint_count; i++)
+        if (hints[i] == location->at)
+            return;
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         uint16_t when = location->loaded[i];
 
@@ -509,6 +515,14 @@ void weft__futex_wake(_Atomic uint32_t *at, int count)
     if (schedule_is_told())
         story_add(model_self(), &site, "%lu", (unsigned long)count);
     model_wake(at, (unsigned)count);
+}
+
+void model_hint(const volatile void *at)
+{
+    if (hint_count == sizeof hints / sizeof hints[0])
+        model_fail("the checker has no room for more hints");
+    else
+        hints[hint_count++] = (uintptr_t)at;
 }
 
 /* --- tokens ---------------------------------------------------------------------------------- */

@@ -50,6 +50,10 @@ void model_free(void *memory);
 /* Gives watched memory a new life, as a new variable on the stack does: what was there is forgotten. */
 void model_renew(void *memory, size_t bytes);
 
+/* An atomic variable of which any value is good enough, also one that is written later ("load buffering",
+ * memory.c). In the set-up. */
+void model_hint(const volatile void *at);
+
 /* Ends this execution as a failure. Returns only outside threads (setup, check). */
 void model_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -45,7 +45,7 @@ kill_it() {
     # Those that are known to survive are not hunted for long.
     grep -qxF "$name: $words" tests/model/equivalents && bounds="0 1"
     for bound in $bounds; do
-        (timeout 100 "$@" --quiet --limit "$limit" --bound $bound; exit $?) >/dev/null 2>&1
+        (timeout 300 "$@" --quiet --limit "$limit" --bound $bound; exit $?) >/dev/null 2>&1
         status=$?
         [ $status = 0 ] || return $status
     done

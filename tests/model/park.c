@@ -40,6 +40,13 @@ static void run_blocker(void)
         (void)weft__futex_wait(has_second_run, 0, WEFT_NO_TIMEOUT);
 }
 
+static void run_blocked_fourth(void)
+{
+    ran[3]++;
+    while (!load_seq(has_second_run))
+        (void)weft__futex_wait(has_second_run, 0, WEFT_NO_TIMEOUT);
+}
+
 static void run_and_tell(void)
 {
     ran[0]++;
@@ -51,6 +58,20 @@ static void run_alone_blocker(void)
     ran[0]++;
     while (!load_seq(has_second_run))
         (void)weft__futex_wait(has_second_run, 0, WEFT_NO_TIMEOUT);
+}
+
+/* One that was woken wakes the second; then it is the line's turn, in which one blocks its worker until the
+ * second has run. */
+static void run_chain_end(void)
+{
+    ran[2]++;
+    weft__ready(world, second);
+}
+
+static void run_chain(void)
+{
+    ran[0]++;
+    weft__ready(world, third);
 }
 
 /* As run_waker, with tasks that it makes itself: a thief must see all of them. */
@@ -98,6 +119,14 @@ static void migrating_yielder(void) { begin_with_first(run_yielder, true); }
 
 static void one_to_stop(void) { setup(1, run_and_tell); }
 static void two_to_stop(void) { setup(2, run_and_tell); }
+
+static void chain(void)
+{
+    begin_with_first(run_chain, false);
+    third = world_task(run_chain_end);
+    fourth = world_task(run_blocked_fourth);
+    model_assert(weft__deque_push(&world->workers[0].deque, fourth));
+}
 
 static void maker(void)
 {
@@ -180,6 +209,11 @@ const struct model_scenario model_scenarios[] = {
     {"a task wakes two and blocks its worker", blocker, {WORKER_0, WORKER_1}, check_3, 0},
     {"a task wakes two, all must move", migrating_waker, {WORKER_0, WORKER_1}, check_3, 0},
     {"a task yields and must move", migrating_yielder, {WORKER_0, WORKER_1}, check_2, 0},
+    {"a task in the slot does not wait behind one that blocks",
+     chain,
+     {WORKER_0, WORKER_1},
+     check_4,
+     0},
     {"run-next is stolen from a worker that stands still",
      maker,
      {WORKER_0, WORKER_1, {"outside", inject_fourth, 0}},

@@ -176,6 +176,7 @@ void world_init(uint32_t workers)
             (struct loop){.ops = &ops, .worker = worker, .state = loop, .bell = &loop->bell};
         (void)bell_init(&loop->bell); /* cannot fail here */
         weft__timers_init(&worker->timers);
+        model_hint(&worker->ran); /* thieves only compare it with what they saw before */
         model_assert(weft__deque_init(&worker->deque) == 0);
     }
 }
