@@ -18,6 +18,16 @@
 #ifndef WEFT_CORE_SWITCH_X86_64_H
 #define WEFT_CORE_SWITCH_X86_64_H
 
+/* What only wide vectors have: named where the compiler may keep something there. */
+#if defined(__AVX512F__)
+#    define SWITCH_CHANGES_WIDE                                                                    \
+        , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24",         \
+            "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", "k3", \
+            "k4", "k5", "k6", "k7"
+#else
+#    define SWITCH_CHANGES_WIDE
+#endif
+
 static inline __attribute__((always_inline)) void context_switch(void **save_sp, void *load_sp)
 {
     __asm__ volatile("leaq    1f(%%rip), %%rax\n\t"
@@ -43,7 +53,7 @@ static inline __attribute__((always_inline)) void context_switch(void **save_sp,
                      : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
                        "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
                        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
-                       "memory", "cc");
+                       "memory", "cc" SWITCH_CHANGES_WIDE);
 }
 
 #endif
