@@ -94,7 +94,10 @@ static int wait_for_news(struct gather *gather, bool until_all)
         lock_acquire(&gather->lock);
     if (needs_all)
         edge_lay(gather->waiter.sleeper->task, &gather->edge);
-    weft__wait_again(&gather->waiter);
+    if (until_all)
+        weft__wait_again(&gather->waiter);
+    else
+        weft__wait_again_cancellable(&gather->waiter);
     wait_is_for(&gather->waiter, "the futures that it awaits");
     bool is_news =
         load_seq(&gather->left) == 0 || (!until_all && load_seq(&gather->first[gather->verdict]));
@@ -106,14 +109,14 @@ static int wait_for_news(struct gather *gather, bool until_all)
         weft__edge_check(&gather->waiter, &gather->edge);
     int rc = weft__wait_commit(&gather->waiter, until_all ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
     edge_lift(&gather->waiter); /* suspended: worker, errno stale */
-    return rc;
+    return is_news && rc == -ECANCELED ? 0 : rc; /* the news were there before the cancel: I4 */
 }
 
 static void start(struct runtime *runtime, struct gather *gather, const weft_future *futures,
                   size_t n)
 {
     weft__wait_prepare(&gather->waiter);
-    store_seq(&gather->left, (uint32_t)n);
+    store_relaxed(&gather->left, (uint32_t)n); /* relaxed: published by OWNED */
     for (size_t i = 0; i < n; i++) {
         struct future *future = group_member(runtime, futures[i]);
 

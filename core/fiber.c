@@ -66,13 +66,12 @@ void weft__fiber_destroy(struct fiber *fiber)
 #endif
 }
 
+#if defined(WEFT_ASAN)
 void weft__fiber_arrive(struct fiber *fiber)
 {
-    (void)fiber;
-#if defined(WEFT_ASAN)
     __sanitizer_finish_switch_fiber(fiber->fake_stack, NULL, NULL);
-#endif
 }
+#endif
 
 #if defined(WEFT_ASAN) || defined(WEFT_TSAN)
 void weft__fiber_switch(struct fiber *from, struct fiber *to)

@@ -76,6 +76,10 @@ static inline void weft__fiber_leave(struct fiber *from, struct fiber *to)
 #endif
 
 /* First thing in an entry function: tells the sanitizers that the switch has arrived. */
+#if defined(WEFT_ASAN)
 void weft__fiber_arrive(struct fiber *fiber);
+#else
+static inline void weft__fiber_arrive(struct fiber *fiber) { (void)fiber; }
+#endif
 
 #endif

@@ -19,10 +19,10 @@ static struct slot_cache *own_cache(struct runtime *runtime)
     return worker && worker->runtime == runtime ? &worker->slots : NULL;
 }
 
-struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
-                                const char *site)
+struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache *cache,
+                                     const struct future_kind *kind, const char *site)
 {
-    struct future *future = weft__slab_take(&runtime->slab, own_cache(runtime));
+    struct future *future = weft__slab_take(&runtime->slab, cache);
 
     if (!future)
         return NULL;
@@ -31,9 +31,14 @@ struct future *weft__future_new(struct runtime *runtime, const struct future_kin
     store_relaxed(&future->shields, 0);    /* relaxed: as above */
     store_relaxed(&future->op_key, 0);     /* relaxed: as above */
     store_relaxed(&future->op_loop, NULL); /* relaxed: as above */
-    __builtin_memset((char *)future + sizeof *future, 0, SLOT_BYTES - sizeof *future);
     or_seq(&future->state, FUTURE_LIVE);
     return future;
+}
+
+struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
+                                const char *site)
+{
+    return weft__future_new_from(runtime, own_cache(runtime), kind, site);
 }
 
 void weft__future_free(struct runtime *runtime, struct future *future)

@@ -47,6 +47,7 @@ struct edge;
 struct future;
 struct loop;
 struct runtime;
+struct slot_cache;
 
 /* What differs between tasks, jobs and promises. */
 struct future_kind {
@@ -87,10 +88,14 @@ struct future {
 #    define SLOT_BYTES 320
 #endif
 
-/* A fresh slot for something of this kind, zeroed beyond struct future; NULL: no memory. From a
- * worker, or inside the gate of core/runtime.h, or on a pool thread. */
+/* A fresh slot for something of this kind; what lies beyond struct future is left over from its last
+ * use. NULL: no memory. From a worker, or inside the gate of core/runtime.h, or on a pool thread. */
 struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
                                 const char *site);
+
+/* The same where the caller knows the free slots of its thread; NULL: it has none. */
+struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache *cache,
+                                     const struct future_kind *kind, const char *site);
 
 /* Gives back a slot that never became known to anybody. */
 void weft__future_discard(struct runtime *runtime, struct future *future);

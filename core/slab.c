@@ -162,7 +162,8 @@ void weft__slab_give(struct slab *slab, struct slot_cache *cache, struct future 
 
     if (generation == 0)
         generation = 1;                                    /* 0 marks a slot never used */
-    store_seq(&future->state, (uint64_t)generation << 32); /* old handles are stale from here on */
+    /* Old handles are stale from here on. Release: pairs with look(), which reads a later status first. */
+    store_release(&future->state, (uint64_t)generation << 32);
     if (!cache) {
         lock_acquire(&slab->lock);
         batch_push(&slab->odd, future);

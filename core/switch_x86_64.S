@@ -3,7 +3,9 @@
  */
         .text
 
-/* The first frame: entry function and argument lie on the stack. No caller: the unwinder stops. */
+/* The first frame: entry function and argument lie on the stack. No caller: the unwinder stops. Entered
+ * by a jump, since an entry function never returns: a call would leave a return address behind in the
+ * processor's own stack of them, and mispredict the returns of the task that goes on afterwards. */
         .globl  weft__switch_start
         .hidden weft__switch_start
         .type   weft__switch_start, @function
@@ -14,8 +16,10 @@ weft__switch_start:
         endbr64
         popq    %rax
         popq    %rdi
-        callq   *%rax
-        ud2
+        leaq    1f(%rip), %rcx
+        pushq   %rcx
+        jmp     *%rax
+1:      ud2
         .cfi_endproc
         .size   weft__switch_start, . - weft__switch_start
 

@@ -49,18 +49,26 @@ static int check_options(const weft_task_options *options, weft_fn fn)
     return fn ? 0 : -EINVAL;
 }
 
-static struct task *task_new(struct runtime *runtime, const weft_task_options *options, weft_fn fn,
-                             void *arg)
+/* `worker` is here and below the one that the calling thread carries, NULL: none. */
+static struct task *task_new(struct runtime *runtime, struct worker *worker,
+                             const weft_task_options *options, weft_fn fn, void *arg)
 {
-    struct task *task =
-        (struct task *)(void *)weft__future_new(runtime, &weft__task_kind, options->site);
+    struct task *task = (struct task *)(void *)weft__future_new_from(
+        runtime, worker ? &worker->slots : NULL, &weft__task_kind, options->site);
 
     if (!task)
         return NULL;
     task->fn = fn;
     task->arg = arg;
     task->drop = options->drop;
+    task->stack = NULL;
     task->stack_bytes = (uint32_t)weft__stack_size(options->stack_bytes);
+    task->held = NULL;
+    task->home = NULL;
+    store_relaxed(&task->scope, NULL); /* relaxed: nobody else knows the task yet */
+    task->starting = NULL;
+    task->is_ready = false;
+    task->locals = NULL;
     if (options->val_bytes) {
         memcpy(task->val, options->val, options->val_bytes);
         task->arg = task->val;
@@ -68,10 +76,8 @@ static struct task *task_new(struct runtime *runtime, const weft_task_options *o
     return task;
 }
 
-static void count_spawn(struct runtime *runtime)
+static void count_spawn(struct runtime *runtime, struct worker *worker)
 {
-    struct worker *worker = weft__worker();
-
     if (worker) /* relaxed: own field, a statistic */
         store_relaxed(&worker->spawned, load_relaxed(&worker->spawned) + 1);
     else
@@ -88,9 +94,9 @@ static void tell_drain(struct runtime *runtime)
 }
 
 /* The new task sees the values that its spawner sees now. */
-static void inherit_locals(struct task *task)
+static void inherit_locals(struct worker *worker, struct task *task)
 {
-    struct task *spawner = weft__current_task();
+    struct task *spawner = worker ? worker->current : NULL;
 
     if (!spawner || !spawner->locals)
         return;
@@ -98,8 +104,8 @@ static void inherit_locals(struct task *task)
     task->locals = spawner->locals;
 }
 
-static int start(struct runtime *runtime, struct scope *home, struct task *task,
-                 weft_future *ret_handle)
+static int start(struct runtime *runtime, struct worker *worker, struct scope *home,
+                 struct task *task, weft_future *ret_handle)
 {
     int rc = 0;
 
@@ -112,29 +118,29 @@ static int start(struct runtime *runtime, struct scope *home, struct task *task,
     tell_drain(runtime); /* while the spawner is still live: see until_tasks_ended() */
     if (rc < 0)
         return rc;
-    inherit_locals(task);
+    inherit_locals(worker, task);
     if (home)
         or_seq(&task->future.state, FUTURE_SCOPED);
     *ret_handle = weft__future_handle(&task->future); /* the task may end at once after this */
     if (!home && load_seq(&runtime->is_draining))     /* pairs with drain(): all are cancelled */
         or_seq(&task->future.state, FUTURE_CANCEL);
-    count_spawn(runtime);
-    weft__ready_last(runtime, task);
+    count_spawn(runtime, worker);
+    weft__ready_last_from(worker, runtime, task);
     return 0;
 }
 
-static weft_future task_spawn(struct runtime *runtime, struct scope *home,
+static weft_future task_spawn(struct runtime *runtime, struct worker *worker, struct scope *home,
                               struct starting *starting, const weft_task_options *options,
                               weft_fn fn, void *arg)
 {
     weft_future handle;
     int rc = weft__runtime_refuses(runtime) ? -ESHUTDOWN : check_options(options, fn);
-    struct task *task = rc < 0 ? NULL : task_new(runtime, options, fn, arg);
+    struct task *task = rc < 0 ? NULL : task_new(runtime, worker, options, fn, arg);
 
     if (task)
         task->starting = starting;
     if (rc == 0)
-        rc = task ? start(runtime, home, task, &handle) : -ENOMEM;
+        rc = task ? start(runtime, worker, home, task, &handle) : -ENOMEM;
     if (rc == 0)
         return handle;
     if (options->drop)
@@ -147,22 +153,25 @@ static weft_future task_spawn(struct runtime *runtime, struct scope *home,
 weft_future weft__task_spawn(struct runtime *runtime, struct scope *home,
                              const weft_task_options *options, weft_fn fn, void *arg)
 {
-    return task_spawn(runtime, home, NULL, options, fn, arg);
+    return task_spawn(runtime, weft__worker(), home, NULL, options, fn, arg);
 }
 
 weft_future weft__task_start(struct scope *home, struct starting *starting,
                              const weft_task_options *options, weft_fn fn, void *arg)
 {
+    struct worker *worker = weft__worker();
     struct runtime *runtime;
     weft_future handle;
-    int rc = weft__runtime_enter(&runtime);
 
+    if (worker)
+        return task_spawn(worker->runtime, worker, home, starting, options, fn, arg);
+    int rc = weft__runtime_enter(&runtime);
     if (rc < 0) {
         if (options->drop)
             options->drop(options->val_bytes ? (void *)(uintptr_t)options->val : arg);
         return weft__future_failed(rc);
     }
-    handle = task_spawn(runtime, home, starting, options, fn, arg);
+    handle = task_spawn(runtime, NULL, home, starting, options, fn, arg);
     weft__runtime_leave(runtime);
     return handle;
 }

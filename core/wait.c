@@ -123,7 +123,8 @@ static void fill(struct waiter *waiter)
 void weft__wait_prepare(struct waiter *waiter)
 {
     fill(waiter);
-    store_seq(&waiter->sleeper->word, word_of(waiter->seq, WAIT_IDLE));
+    /* relaxed: idle before and after; who learns of the waiter is shown it by what tells him */
+    store_relaxed(&waiter->sleeper->word, word_of(waiter->seq, WAIT_IDLE));
 }
 
 void weft__wait_share(const struct waiter *waiter, struct waiter *also, uint16_t arm)
@@ -137,24 +138,27 @@ void weft__wait_share(const struct waiter *waiter, struct waiter *also, uint16_t
     also->item = NULL;
 }
 
-void weft__wait_again(struct waiter *waiter)
+static void announce(struct waiter *waiter, uint64_t flag)
 {
     waiter->linked = true;
     store_relaxed(&waiter->sleeper->thread_go, 0); /* relaxed: published by the word */
-    store_seq(&waiter->sleeper->word, word_of(waiter->seq, WAIT_ANNOUNCED));
+    store_seq(&waiter->sleeper->word, word_of(waiter->seq, flag | WAIT_ANNOUNCED));
 }
+
+void weft__wait_again(struct waiter *waiter) { announce(waiter, 0); }
+
+void weft__wait_again_cancellable(struct waiter *waiter) { announce(waiter, FLAG_CANCEL); }
 
 void weft__wait_begin(struct waiter *waiter)
 {
     fill(waiter);
-    weft__wait_again(waiter);
+    announce(waiter, 0);
 }
 
 void weft__wait_begin_cancellable(struct waiter *waiter)
 {
     fill(waiter);
-    waiter->linked = true;
-    store_seq(&waiter->sleeper->word, word_of(waiter->seq, FLAG_CANCEL | WAIT_ANNOUNCED));
+    announce(waiter, FLAG_CANCEL);
 }
 
 void weft__wait_set_op(struct loop *loop, uint64_t key)

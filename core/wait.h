@@ -96,6 +96,9 @@ void weft__wait_prepare(struct waiter *waiter);
  * must be looked at again (a late wake for the same seq is then a spurious one, not lost). */
 void weft__wait_again(struct waiter *waiter);
 
+/* As weft__wait_again, for a wait that will be WAIT_CANCELLABLE: see weft__wait_begin_cancellable. */
+void weft__wait_again_cancellable(struct waiter *waiter);
+
 /* Tasks, between wait_begin and a wait_commit with WAIT_OP: which operation the wait is for. */
 void weft__wait_set_op(struct loop *loop, uint64_t key);
 

@@ -61,16 +61,19 @@ static void ready_from_outside(struct runtime *runtime, struct task *task)
     weft__park_notify(runtime);
 }
 
-void weft__ready_last(struct runtime *runtime, struct task *task)
+void weft__ready_last_from(struct worker *worker, struct runtime *runtime, struct task *task)
 {
-    struct worker *worker = weft__worker();
-
     if (!worker) {
         ready_from_outside(runtime, task);
         return;
     }
     push_last(worker, task);
     weft__park_notify(runtime);
+}
+
+void weft__ready_last(struct runtime *runtime, struct task *task)
+{
+    weft__ready_last_from(weft__worker(), runtime, task);
 }
 
 void weft__ready(struct runtime *runtime, struct task *task)
@@ -81,8 +84,9 @@ void weft__ready(struct runtime *runtime, struct task *task)
         ready_elsewhere(runtime, task);
         return;
     }
-    if (!worker || !worker->current) { /* from outside, or from the worker's timers and events */
-        weft__ready_last(runtime, task);
+    /* from outside, or from the worker's timers and events */
+    if (!worker || !(worker->current || worker->is_settling)) {
+        weft__ready_last_from(worker, runtime, task);
         return;
     }
     if (!load_relaxed(&worker->run_next)) {     /* relaxed: only the owner fills it */
@@ -91,7 +95,7 @@ void weft__ready(struct runtime *runtime, struct task *task)
     }
     task = xchg_seq(&worker->run_next, task); /* the one that it displaces goes into the line */
     if (task)
-        weft__ready_last(runtime, task);
+        weft__ready_last_from(worker, runtime, task);
 }
 
 /* --- the next task --------------------------------------------------------------------------- */
@@ -236,7 +240,7 @@ static void after_yield(struct worker *worker, struct task *task, void *arg)
     if (worker->runtime->is_migrating && worker->runtime->worker_count > 1)
         ready_elsewhere(worker->runtime, task);
     else
-        weft__ready_last(worker->runtime, task);
+        weft__ready_last_from(worker, worker->runtime, task);
 }
 
 void weft__yield(void) { weft__suspend(after_yield, NULL); }
@@ -279,7 +283,9 @@ static void run(struct worker *worker, struct task *task)
     worker->current = task;
     weft__fiber_switch(&worker->fiber, &task->fiber);
     worker->current = NULL;
+    worker->is_settling = true; /* whom this wakes runs next, as if the task itself had */
     worker->after(worker, task, worker->after_arg);
+    worker->is_settling = false;
 }
 
 void *weft__worker_thread(void *arg)

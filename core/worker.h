@@ -50,6 +50,7 @@ struct worker {
     struct task *seen_run_next;                            /* (w) see steal_run_next */
     uint32_t seen_ran;                                     /* (w) */
     bool is_searching;                                     /* (w) counted in idle.searching */
+    bool is_settling;                                      /* (w) between a task and the next */
     void *signal_stack;                                    /* (w) see overflow.c */
     struct slot_cache slots;                               /* (w) */
     struct stack_cache stacks;                             /* (w) */
@@ -99,6 +100,9 @@ void weft__ready(struct runtime *runtime, struct task *task);
 
 /* As weft__ready for a fresh task: at the end of the line. */
 void weft__ready_last(struct runtime *runtime, struct task *task);
+
+/* The same where the caller knows the worker that its thread carries; NULL: none. */
+void weft__ready_last_from(struct worker *worker, struct runtime *runtime, struct task *task);
 
 /* Suspends the calling task; `after(worker, task, arg)` then runs on the worker's own stack: from
  * there on others may know the task. Returns when the task is resumed: worker and errno are stale. */

@@ -92,6 +92,7 @@ static struct job *job_new(struct weft_pool *pool, const weft_task_options *opti
     job->arg = options->val_bytes ? job->val : arg;
     job->drop = options->drop;
     job->pool = pool;
+    job->linked = false;
     if (options->val_bytes)
         memcpy(job->val, options->val, options->val_bytes);
     return job;
