@@ -108,7 +108,7 @@ static int wait_for_news(struct gather *gather, bool until_all)
     if (needs_all && !is_news)
         weft__edge_check(&gather->waiter, &gather->edge);
     int rc = weft__wait_commit(&gather->waiter, until_all ? WAIT_FOR_SURE : WAIT_CANCELLABLE);
-    edge_lift(&gather->waiter); /* suspended: worker, errno stale */
+    edge_lift(&gather->waiter);                  /* suspended: worker, errno stale */
     return is_news && rc == -ECANCELED ? 0 : rc; /* the news were there before the cancel: I4 */
 }
 

@@ -130,6 +130,11 @@ static void park_end(struct worker *worker)
     lock_release(&runtime->idle.lock);
 }
 
+bool weft__park_others_sleep(struct runtime *runtime)
+{
+    return sleeping_in(load_seq(&runtime->idle.counts)) + 1 >= runtime->worker_count;
+}
+
 bool weft__park_all_sleep(struct runtime *runtime)
 {
     return load_seq(&runtime->idle.counts) == runtime->worker_count * SLEEPING;

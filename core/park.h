@@ -55,6 +55,9 @@ bool weft__park_search_begin(struct worker *worker);
  * wakes the next one. Who finds none goes to weft__park, which ends the search itself. */
 void weft__park_search_end(struct worker *worker);
 
+/* Whether every worker but the one who asks sleeps, or is about to. */
+bool weft__park_others_sleep(struct runtime *runtime);
+
 /* Whether every worker sleeps, or is about to, and none has been unparked. */
 bool weft__park_all_sleep(struct runtime *runtime);
 

@@ -155,18 +155,19 @@ static void *pool_pop_locked(struct stacks *stacks)
     return low;
 }
 
-/* Takes the warm ones that have waited longest out of the pool, if there are too many. */
-static size_t pool_take_warm_locked(struct stacks *stacks, void **lows)
+/* Takes warm ones that have waited longest out of the pool, if there are more than `most`. */
+static size_t pool_take_warm_locked(struct stacks *stacks, size_t most, void **lows)
 {
     size_t warm = stacks->pool_count - stacks->cold_count;
+    size_t count = warm > most ? warm - most : 0;
 
-    if (warm < 2 * (size_t)TUNE_STACK_POOL)
-        return 0;
-    for (size_t i = 0; i < TUNE_STACK_POOL; i++) {
+    if (count > TUNE_STACK_BATCH)
+        count = TUNE_STACK_BATCH;
+    for (size_t i = 0; i < count; i++) {
         lows[i] = stacks->pool[stacks->cold_count + i];
         stacks->pool[stacks->cold_count + i] = stacks->pool[--stacks->pool_count];
     }
-    return TUNE_STACK_POOL;
+    return count;
 }
 
 static void pool_add_cold_locked(struct stacks *stacks, void *low)
@@ -205,15 +206,34 @@ static void give_pages_back(struct stacks *stacks, void **lows, size_t count)
 
 static void pool_give(struct stacks *stacks, void *low)
 {
-    void *lows[TUNE_STACK_POOL];
-    size_t count;
+    void *lows[TUNE_STACK_BATCH];
+    size_t warm, count = 0;
 
     lock_acquire(&stacks->lock);
     (void)pool_push_locked(stacks, low);
-    count = pool_take_warm_locked(stacks, lows);
+    warm = stacks->pool_count - stacks->cold_count;
+    if (warm >= TUNE_STACK_WARM + TUNE_STACK_BATCH)
+        count = pool_take_warm_locked(stacks, TUNE_STACK_WARM, lows);
+    store_relaxed(&stacks->warm, (uint32_t)(warm - count)); /* relaxed: a hint */
     lock_release(&stacks->lock);
     if (count > 0)
         give_pages_back(stacks, lows, count);
+}
+
+bool weft__stacks_trim(struct stacks *stacks)
+{
+    void *lows[TUNE_STACK_BATCH];
+    size_t count;
+
+    if (load_relaxed(&stacks->warm) <= TUNE_STACK_POOL) /* relaxed: a hint */
+        return false;
+    lock_acquire(&stacks->lock);
+    count = pool_take_warm_locked(stacks, TUNE_STACK_POOL, lows);
+    store_relaxed(&stacks->warm, (uint32_t)(stacks->pool_count - stacks->cold_count));
+    lock_release(&stacks->lock);
+    if (count > 0)
+        give_pages_back(stacks, lows, count);
+    return count > 0;
 }
 
 /* Guards a stack and puts it into the worker's cache. One whose guard cannot be made now is never

@@ -7,12 +7,14 @@
  * Stacks of the usual size are carved from large regions, so that a million of them are a handful of
  * mappings; larger ones are mapped alone. A guard costs no mapping where the kernel has
  * MADV_GUARD_INSTALL (Linux 6.13), else mprotect makes it, and the number of mappings per process
- * limits the number of stacks. A region is never given back before the end; the pages of stacks
- * that nobody has used for a while are.
+ * limits the number of stacks. A region is never given back before the end. The pages of free stacks
+ * are, when the last worker falls asleep: a busy program takes them again at once, and a page that comes
+ * anew costs more than all else that a task does.
  */
 #ifndef WEFT_CORE_STACK_H
 #define WEFT_CORE_STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <weft/runtime.h>
@@ -52,6 +54,7 @@ struct stacks {
     size_t pool_count;
     size_t cold_count; /* the first so many of the pool have no pages */
     size_t pool_capacity;
+    _Atomic uint32_t warm; /* (a) about how many of the pool have pages; read without the lock */
 };
 
 /* Warm stacks of one worker. */
@@ -70,5 +73,9 @@ size_t weft__stack_size(size_t asked);
 /* Returns the low end of a stack of that size (as weft__stack_size gives it); NULL: no memory. */
 void *weft__stack_take(struct stacks *stacks, struct stack_cache *cache, size_t bytes);
 void weft__stack_give(struct stacks *stacks, struct stack_cache *cache, void *low, size_t bytes);
+
+/* Gives back the pages of some free stacks, if many have any. Returns whether there were: then call it
+ * again. For who has nothing else to do. */
+bool weft__stacks_trim(struct stacks *stacks);
 
 #endif

@@ -22,9 +22,12 @@
 /* The most tasks that one steal takes. */
 #    define TUNE_STEAL_MOST       64
 
-/* Stacks that a worker keeps warm for itself, and that all keep together before pages go back. */
+/* Stacks that a worker keeps warm for itself; that all keep together while they sleep, and at the most
+ * while they work (512 MiB if each has used one page); and whose pages go back at a time. */
 #    define TUNE_STACK_CACHE      64
 #    define TUNE_STACK_POOL       1024
+#    define TUNE_STACK_WARM       131072
+#    define TUNE_STACK_BATCH      256
 
 /* Free task slots that a worker passes to the others, or takes from them, at a time. */
 #    define TUNE_SLOT_BATCH       64

@@ -288,6 +288,14 @@ static void run(struct worker *worker, struct task *task)
     worker->is_settling = false;
 }
 
+/* Memory goes back when nobody has anything else to do. Returns whether some did: then look again. */
+static bool trim(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+
+    return weft__park_others_sleep(runtime) && weft__stacks_trim(&runtime->stacks);
+}
+
 void *weft__worker_thread(void *arg)
 {
     struct worker *worker = arg;
@@ -302,7 +310,7 @@ void *weft__worker_thread(void *arg)
             run(worker, task);
         else if (load_seq(&worker->runtime->is_over))
             break;
-        else
+        else if (!trim(worker))
             weft__park(worker);
     }
     weft__overflow_unwatch_thread(worker);

@@ -10,6 +10,8 @@
 #define TUNE_STEAL_MOST      4
 #define TUNE_STACK_CACHE     1
 #define TUNE_STACK_POOL      2
+#define TUNE_STACK_WARM      4
+#define TUNE_STACK_BATCH     2
 #define TUNE_SLOT_BATCH      2
 #define TUNE_LOCK_SPINS      0
 #define TUNE_CHUNK_BYTES     16

@@ -96,6 +96,12 @@ void *weft__stack_take(struct stacks *stacks, struct stack_cache *cache, size_t 
     return model_alloc(TASK_STACK);
 }
 
+bool weft__stacks_trim(struct stacks *stacks)
+{
+    (void)stacks;
+    return false;
+}
+
 /* --- fibers ---------------------------------------------------------------------------------- */
 
 static struct fiber *beginning[MODEL_THREADS];
