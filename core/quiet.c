@@ -14,21 +14,21 @@
  * /proc is read. Longer than a thread takes to end, short for who waits for the answer. */
 #define AGAIN_NS INT64_C(100000000)
 
-/* A thread inside the gate that does not wait leaves soon, and does not say so; nor does one that comes
- * to a pool or leaves it. */
+/* A thread inside the gate that does not wait leaves soon, and does not say so; nor does one that ends
+ * after it has left its pool. */
 #define SOON_NS INT64_C(1000000)
 
 #define GRACE_NS INT64_C(10000000)
 
 /* What one look over everybody shows. */
 struct glance {
-    bool is_asleep;      /* all of weft's own, and nothing is queued */
-    bool is_gate_passed; /* no thread is inside the gate without waiting there */
-    uint64_t moves;      /* grows with each change: I2 */
-    uint64_t done;       /* grows with each task and job that was run */
-    uint64_t flights;    /* operations of the kernel's */
-    int64_t first;       /* the earliest deadline, INT64_MAX if there is none */
-    int threads;         /* that are weft's, or wait in it */
+    bool is_asleep;   /* all of weft's own, and nothing is queued */
+    bool is_settled;  /* no thread is inside the gate without waiting there, or leaves a pool */
+    uint64_t moves;   /* grows with each change: I2 */
+    uint64_t done;    /* grows with each task and job that was run */
+    uint64_t flights; /* operations of the kernel's */
+    int64_t first;    /* the earliest deadline, INT64_MAX if there is none */
+    int threads;      /* that are weft's, or wait in it */
 };
 
 void weft__quiet_init(struct runtime *runtime, int64_t grace)
@@ -115,9 +115,10 @@ static void glance_at_threads(struct runtime *runtime, struct glance *glance)
     glance->moves += quiet->thread_moves;
     glance->threads += quiet->runner == NULL; /* else it is listed, or inside the gate and awake */
     lock_release(&quiet->threads_lock);
-    glance->is_gate_passed = inside == waiting_inside;
     if (!weft__pools_are_asleep(runtime->pools, waiting_jobs, &glance->moves, &glance->threads))
         glance->is_asleep = false;
+    /* after the count: who is in neither has ended */
+    glance->is_settled = inside == waiting_inside && !weft__pools_are_left(runtime->pools);
 }
 
 static void glance_at_worker(struct worker *worker, struct glance *glance)
@@ -154,7 +155,7 @@ static struct glance glance_at(struct runtime *runtime)
  * all sleep now. Whoever does not looks when it stops. */
 static bool are_same(const struct glance *before, const struct glance *after, int64_t *ret_again)
 {
-    bool is_asleep = after->is_asleep && after->is_gate_passed;
+    bool is_asleep = after->is_asleep && after->is_settled;
     bool are = is_asleep && before->moves == after->moves && before->threads == after->threads &&
                before->flights == after->flights && before->first == after->first;
 
@@ -321,7 +322,7 @@ static int64_t look_locked(struct runtime *runtime, struct worker *self)
 
     if (!before.is_asleep)
         return WEFT_NO_TIMEOUT;
-    if (!before.is_gate_passed)
+    if (!before.is_settled)
         return SOON_NS;
     if (before.first != INT64_MAX && !quiet->is_virtual)
         return WEFT_NO_TIMEOUT; /* that moment comes by itself */
@@ -375,7 +376,7 @@ bool weft__quiet_is_for_ever(struct runtime *runtime)
     lock_acquire(&quiet->lock);
     quiet->again_at = 0; /* the runtime is being stopped: /proc is read each time */
     struct glance before = glance_at(runtime);
-    bool is_for_ever = before.is_asleep && before.is_gate_passed && before.first == INT64_MAX &&
+    bool is_for_ever = before.is_asleep && before.is_settled && before.first == INT64_MAX &&
                        stands_still(runtime, &before, &again);
     lock_release(&quiet->lock);
     return is_for_ever;

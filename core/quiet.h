@@ -10,31 +10,35 @@
  *
  *     worker                        its bell says asleep; nobody has unparked it; nothing is queued
  *     job of a pool                 it has ended, or its thread is listed here as waiting in weft
+ *     thread to come to a pool      it has come, or cannot be had
  *     thread inside the gate        it is listed here as waiting in weft
  *     thread in weft_run, weft_stop at_work is 0
  *     kernel                        no operation is in flight
  *     time                          no timer is set
  *     the rest of the process       no other thread exists, and nobody holds weft_waker_hold
  *
- * The first four are weft's own: while one of them acts it alone can make others act, and what it does
+ * The first five are weft's own: while one of them acts it alone can make others act, and what it does
  * to them shows (a queue, the counts of park.h, the word of a waiter) before it shows itself as asleep.
- * The last three come from outside. Standstill: all seven. A jump: the first four, no task ready,
+ * The last three come from outside. Standstill: all eight. A jump: the first five, no task ready,
  * and, since the kernel knows nothing of virtual time, with operations in flight or a waker held only
  * after `grace` of real time in which nothing was done.
  *
  * Invariants  I1  who stops acting shows it first and looks then, both sequentially consistent: of
  *                 several the last to show it sees all others, so no standstill goes unseen
- *             I2  each time that one of the first four begins or stops acting a counter grows. Two
+ *             I2  each time that one of the first five begins or stops acting a counter grows. Two
  *                 glances that find all of them asleep and the same counters prove that at the moment
  *                 between the glances all were asleep at once: then nothing of weft's own goes on,
  *                 and nothing will unless it comes from outside
  *             I3  threads of the process are counted between two such glances. A thread that was
  *                 there is a reason to wait; what one that had gone by then has done is seen by the
- *                 second glance. Weft's own are counted by the glances, and none began in between
+ *                 second glance. Weft's own are counted by the glances: none comes or leaves meanwhile,
+ *                 and one that has left its pool, and has yet to end, is waited for
  *             I4  virtual time moves under `lock`, only forward, to the first deadline and no further:
  *                 timers of different workers fire in the order of their deadlines
  *
- * Who leaves the gate, or a pool, does not look: a look that found it there is repeated soon. And a
+ * Who leaves the gate, or ends as a thread of a pool, does not look: a look that found it there is
+ * repeated soon. Neither a thread's way into a pool nor its way out may count as one of the program's,
+ * which are not waited for so long: below all others on a busy machine it takes seconds. And a
  * standstill is missed, not invented, if a thread of the program ends without having woken anybody later
  * than the second look, which comes AGAIN_NS after the first. After that an idle program is silent.
  *

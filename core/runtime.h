@@ -83,9 +83,12 @@ int weft__pools_threads(const struct pools *pools);
 void weft__pools_wait_begin(void);
 void weft__pools_wait_end(void);
 
-/* Whether no job goes on by itself, if `waiting` of them wait inside weft (quiet.h). Adds to *moves what
- * grows with each job and thread, to *threads how many there are. */
+/* Whether no job goes on by itself, if `waiting` of them wait inside weft, and no thread is about to
+ * come (quiet.h). Adds to *moves what grows with each job and thread, to *threads how many there are. */
 bool weft__pools_are_asleep(struct pools *pools, uint32_t waiting, uint64_t *moves, int *threads);
+
+/* Whether a thread has left, is counted no more, and has yet to end. */
+bool weft__pools_are_left(struct pools *pools);
 
 /* Name and place of the job that the calling thread runs; NULL: none. */
 const char *weft__pools_job_site(void);

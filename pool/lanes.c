@@ -77,17 +77,33 @@ void weft__pools_free(struct pools *pools)
 bool weft__pools_are_asleep(struct pools *pools, uint32_t waiting, uint64_t *moves, int *threads)
 {
     uint32_t live = 0;
+    bool is_coming = false;
 
     for (int i = 0; i < POOLS; i++) {
         struct weft_pool *pool = &pools->all[i];
 
         lock_acquire(&pool->lock);
         live += load_seq(&pool->live);
+        is_coming |= pool->starting;
         *moves += pool->moves;
-        *threads += (int)(pool->count - pool->starting); /* the one being started comes or not */
+        *threads += (int)pool->count;
         lock_release(&pool->lock);
     }
-    return live == waiting;
+    return live == waiting && !is_coming;
+}
+
+bool weft__pools_are_left(struct pools *pools)
+{
+    bool are_left = false;
+
+    for (int i = 0; i < POOLS; i++) {
+        struct weft_pool *pool = &pools->all[i];
+
+        lock_acquire(&pool->lock);
+        are_left |= weft__threads_leave_locked(pool);
+        lock_release(&pool->lock);
+    }
+    return are_left;
 }
 
 const char *weft__pools_class(const struct pools *pools)

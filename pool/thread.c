@@ -9,6 +9,7 @@
 
 #include <weft/task.h>
 
+#include "core/quiet.h"
 #include "core/runtime.h"
 #include "core/sys.h"
 #include "core/tuning.h"
@@ -154,15 +155,38 @@ static void introduce(struct pool_thread *thread)
         store_seq(&pool->class_word, weft__class_apply(pool->shape.class));
 }
 
+/* The last to leave ends after those before it: each joins its predecessor. */
+bool weft__threads_leave_locked(struct weft_pool *pool)
+{
+    if (pool->has_left && pthread_tryjoin_np(pool->left, NULL) == 0)
+        pool->has_left = false;
+    return pool->has_left;
+}
+
+/* The thread that was being started has come, or could not be had. */
+static void started_locked(struct weft_pool *pool)
+{
+    pool->starting = false;
+    pool->moves++;
+}
+
+/* Looks, since what it comes for may be over: another thread was quicker, or a cancel. */
+static void arrive(struct weft_pool *pool)
+{
+    lock_acquire(&pool->lock);
+    started_locked(pool);
+    lock_release(&pool->lock);
+    weft__quiet_look(pool->runtime); /* I1 there */
+}
+
 static void *thread_main(void *arg)
 {
     struct pool_thread *thread = arg;
     struct weft_pool *pool = thread->pool;
 
     introduce(thread);
+    arrive(pool);
     lock_acquire(&pool->lock);
-    pool->starting = false;
-    pool->moves++;
     for (struct job *job; (job = next_job_locked(thread)) != NULL;) {
         bool grow = weft__pool_wants_thread_locked(pool);
 
@@ -195,7 +219,7 @@ static struct pool_thread *thread_new(struct weft_pool *pool)
 static void start_failed(struct weft_pool *pool, struct pool_thread *thread)
 {
     lock_acquire(&pool->lock);
-    pool->starting = false;
+    started_locked(pool);
     pool->count--;
     if (thread)
         list_remove(&pool->threads, &thread->link);
@@ -204,6 +228,7 @@ static void start_failed(struct weft_pool *pool, struct pool_thread *thread)
     weft__sys_free(thread);
     if (alone)
         weft__pool_drain(pool, -EAGAIN);
+    weft__quiet_look(pool->runtime); /* I1 there */
 }
 
 static void start_here(struct weft_pool *pool)

@@ -36,6 +36,9 @@ void weft__thread_start(struct weft_pool *pool);
 /* Takes the thread that fell asleep last out of `idle`; the caller wakes it: P2. NULL: none. */
 struct pool_thread *weft__thread_pop_idle_locked(struct weft_pool *pool);
 
+/* Whether a thread that has left, and is counted no more, has yet to end. */
+bool weft__threads_leave_locked(struct weft_pool *pool);
+
 /* Ends the threads that have no work, and the others as they finish; joins all. */
 void weft__threads_join(struct weft_pool *pool);
 

@@ -30,7 +30,8 @@ static _Atomic long stops;
 static pthread_t helper;
 
 static struct target {
-    _Atomic int tid; /* 0: free */
+    _Atomic int tid;      /* 0: free */
+    _Atomic int tid_sent; /* that of the thread which has a stop before it or stands still, or 0 */
     _Atomic bool sleeps;
 } targets[TARGETS_MOST];
 
@@ -65,6 +66,7 @@ static void stand_still(int number, siginfo_t *info, void *context)
         for (int64_t end = now_us() - us; now_us() < end;)
             ;
     atomic_fetch_add(&stops, 1);
+    atomic_store(&own->tid_sent, 0); /* only a target is stopped */
     errno = saved;
 }
 
@@ -93,14 +95,33 @@ static bool stop_thread(int tid, int span)
     return syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, STOP_SIGNAL, &info) == 0;
 }
 
-/* All that may be stopped now. Returns how many. */
-static int list_targets(int *ret_tids)
+/* Returns whether the thread was still there. */
+static bool stop_target(struct target *target, int span)
+{
+    int tid = atomic_load(&target->tid);
+
+    if (tid == 0)
+        return false;
+    atomic_store(&target->tid_sent, tid); /* before the handler takes it back */
+    if (stop_thread(tid, span))
+        return true;
+    atomic_store(&target->tid_sent, 0);
+    return false;
+}
+
+/* All that may be stopped now: none that has not come to its last stop yet, or is still in it. A thread
+ * that gets the processor more rarely than it is stopped would have more and more of them before it.
+ * Returns how many. */
+static int list_targets(struct target **ret_list)
 {
     int count = 0;
 
     for (int i = 0; i < TARGETS_MOST; i++) {
-        ret_tids[count] = atomic_load(&targets[i].tid);
-        count += ret_tids[count] != 0 && !atomic_load(&targets[i].sleeps);
+        int tid = atomic_load(&targets[i].tid);
+
+        ret_list[count] = &targets[i];
+        count += tid != 0 && atomic_load(&targets[i].tid_sent) != tid &&
+                 !atomic_load(&targets[i].sleeps);
     }
     return count;
 }
@@ -109,13 +130,13 @@ static int list_targets(int *ret_tids)
 static void *stops_threads(void *arg)
 {
     uint64_t *seed = arg;
-    int tids[TARGETS_MOST];
+    struct target *list[TARGETS_MOST];
 
     while (atomic_load(&is_on)) {
         uint64_t random = check_random(seed);
-        int count = list_targets(tids), span = some_span(random);
+        int count = list_targets(list), span = some_span(random);
 
-        if (count > 0 && stop_thread(tids[(random >> 48) % (uint64_t)count], span))
+        if (count > 0 && stop_target(list[(random >> 48) % (uint64_t)count], span))
             nap(2 * abs(span) / count + (int)(random >> 32 & 127));
         else
             nap(SHORTEST_US); /* nobody is there, or that one has just ended */

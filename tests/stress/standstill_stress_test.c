@@ -241,6 +241,7 @@ static int is_woken_again_and_again(void *arg)
         int rc = waits_somehow(round); /* suspends: worker, errno stale */
         if (rc < 0)
             return rc;
+        check_progress(); /* what dawdles in the CPU pool takes long on a busy machine */
         run->done++;
     }
     return 0;
