@@ -12,18 +12,20 @@
 /* Reasons with which a watcher is woken. */
 #define WATCH_ENDED 0
 
-static struct slot_cache *own_cache(struct runtime *runtime)
+static struct slot_cache *cache_of(struct worker *worker, struct runtime *runtime)
 {
-    struct worker *worker = weft__worker();
-
     return worker && worker->runtime == runtime ? &worker->slots : NULL;
 }
 
 struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
                                 const char *site)
 {
-    struct future *future = weft__slab_take(&runtime->slab, own_cache(runtime));
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+    struct future *future = weft__slab_take(&runtime->slab, cache_of(worker, runtime));
 
+    carrier_leave(carrier, was);
     if (!future)
         return NULL;
     store_relaxed(&future->kind, kind);    /* relaxed: published with the handle */
@@ -38,7 +40,12 @@ struct future *weft__future_new(struct runtime *runtime, const struct future_kin
 
 void weft__future_free(struct runtime *runtime, struct future *future)
 {
-    weft__slab_give(&runtime->slab, own_cache(runtime), future);
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+
+    weft__slab_give(&runtime->slab, cache_of(worker, runtime), future);
+    carrier_leave(carrier, was);
 }
 
 void weft__future_discard(struct runtime *runtime, struct future *future)

@@ -93,6 +93,11 @@ void weft__loop_destroy(struct loop *loop);
 /* Runs one operation of the calling task in the loop of its worker: as ops->run. */
 ssize_t weft__loop_run(struct op *op);
 
+/* The loop of the calling task's worker, which nobody takes until weft__loop_leave or a suspension.
+ * May suspend, to get a worker. */
+struct loop *weft__loop_enter(void);
+void weft__loop_leave(void);
+
 /* Runs one operation of the calling task on the blocking lane: for files where the loop cannot. */
 ssize_t weft__loop_block(const struct op *op);
 

@@ -280,9 +280,11 @@ static ssize_t run(struct loop *loop, struct op *op)
 
     if (rc < 0)
         return rc;
+    bool is_others_turn = op->kind != OP_READY && ++epolls->tries % TURN == 0;
+    weft__loop_leave(); /* the rest is under locks: it may go on without a worker */
     if (op->kind == OP_READY)
         return wait_ready(loop, op); /* suspends: worker, errno stale */
-    if (++epolls->tries % TURN == 0) {
+    if (is_others_turn) {
         rc = weft_yield(); /* suspends: worker, errno stale */
         if (rc < 0)
             return rc;

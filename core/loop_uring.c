@@ -391,7 +391,7 @@ static ssize_t run(struct loop *loop, struct op *op)
         rc = weft_yield(); /* suspends: worker, errno stale */
         if (rc < 0)
             return rc;
-        loop = &weft__worker()->loop;
+        loop = weft__loop_enter(); /* may suspend: as above */
         if (loop->ops != &weft__loop_uring)
             return loop->ops->run(loop, op);
         uring = loop->state;

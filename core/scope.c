@@ -6,11 +6,12 @@
 #include <errno.h>
 
 #include "core/edges.h"
+#include "core/gate.h"
 #include "core/worker.h"
 
 void weft__scope_report(struct task *task, const char *what)
 {
-    weft__report(weft__worker()->runtime, "task %s %s", future_site(&task->future), what);
+    weft__report(weft__runtime_own(), "task %s %s", future_site(&task->future), what);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */

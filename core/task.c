@@ -70,12 +70,15 @@ static struct task *task_new(struct runtime *runtime, const weft_task_options *o
 
 static void count_spawn(struct runtime *runtime)
 {
-    struct worker *worker = weft__worker();
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
 
     if (worker) /* relaxed: own field, a statistic */
         store_relaxed(&worker->spawned, load_relaxed(&worker->spawned) + 1);
     else
         add_relaxed(&runtime->outside_spawned, 1); /* relaxed: a statistic */
+    carrier_leave(carrier, was);
 }
 
 /* A task has started or ended: drain() counts anew. */
@@ -211,11 +214,13 @@ weft_future weft_scope_spawn_val_at(weft_scope *scope, const char *site, weft_fn
 
 void weft__task_end(struct runtime *runtime, struct task *task, int status)
 {
-    struct worker *worker = weft__worker();
+    struct worker *worker = weft__worker(); /* between tasks: it stays */
 
-    /* relaxed: own field, a statistic */
-    store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1);
-    if (task->locals) /* it has never run */
+    if (worker) /* relaxed: own field, a statistic */
+        store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1);
+    else
+        add_relaxed(&runtime->outside_ended, 1); /* relaxed: a statistic */
+    if (task->locals)                            /* it has never run */
         weft__locals_drop(task);
     if (task->home)
         weft__scope_task_ended(runtime, task, status);
@@ -225,12 +230,15 @@ void weft__task_end(struct runtime *runtime, struct task *task, int status)
 }
 
 /* On the worker's stack: the task's own is free from here on. */
-static void after_last(struct worker *worker, struct task *task, void *arg)
+static void after_last(struct runtime *runtime, struct task *task, void *arg)
 {
+    struct worker *worker = weft__worker(); /* between tasks: it stays */
+
     weft__fiber_destroy(&task->fiber);
-    weft__stack_give(&worker->runtime->stacks, &worker->stacks, task->stack, task->stack_bytes);
+    weft__stack_give(&runtime->stacks, worker ? &worker->stacks : NULL, task->stack,
+                     task->stack_bytes);
     task->stack = NULL;
-    weft__task_end(worker->runtime, task, (int)(intptr_t)arg);
+    weft__task_end(runtime, task, (int)(intptr_t)arg);
 }
 
 /* The scope lies in a frame that has just been left, so this call's own frames must lie below it:
@@ -264,10 +272,7 @@ void weft__task_main(void *arg)
     }
     if (task->locals)
         weft__locals_drop(task);
-    struct worker *worker = weft__worker();
-    worker->after = after_last;
-    worker->after_arg = (void *)(intptr_t)status;
-    weft__fiber_leave(&task->fiber, &worker->fiber);
+    weft__suspend_for_ever(after_last, (void *)(intptr_t)status);
 }
 
 /* --- what a task asks about itself ----------------------------------------------------------- */
@@ -324,7 +329,7 @@ int weft_sleep_until(weft_time moment)
         return weft_yield();
     weft__wait_begin(&nap.waiter);
     wait_is_for(&nap.waiter, "the end of a sleep");
-    rc = weft__timer_add(&weft__worker()->timers, &nap.timer, moment, nap_over);
+    rc = weft__timer_add_here(&nap.timer, moment, nap_over);
     if (rc < 0)
         (void)weft__wake(&nap.waiter, 0); /* nobody else knows the waiter: ends it at once */
     int woken = weft__wait_commit(&nap.waiter, rc < 0 ? WAIT_FOR_SURE : WAIT_CANCELLABLE);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "core/gate.h"
 #include "core/sys.h"
 
 CK_STACK_CONTAINER(struct task, ready_entry, task_of_entry)
@@ -61,10 +62,9 @@ static void ready_from_outside(struct runtime *runtime, struct task *task)
     weft__park_notify(runtime);
 }
 
-void weft__ready_last(struct runtime *runtime, struct task *task)
+/* At the end of the line of the worker that the calling thread carries. */
+static void ready_last(struct runtime *runtime, struct worker *worker, struct task *task)
 {
-    struct worker *worker = weft__worker();
-
     if (!worker) {
         ready_from_outside(runtime, task);
         return;
@@ -73,25 +73,55 @@ void weft__ready_last(struct runtime *runtime, struct task *task)
     weft__park_notify(runtime);
 }
 
+void weft__ready_last(struct runtime *runtime, struct task *task)
+{
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+
+    ready_last(runtime, worker, task);
+    carrier_leave(carrier, was);
+}
+
+/* Into the run-next slot; the one that it displaces goes into the line. */
+static void ready_next(struct runtime *runtime, struct worker *worker, struct task *task)
+{
+    if (!load_relaxed(&worker->run_next)) {     /* relaxed: only the owner fills it */
+        store_release(&worker->run_next, task); /* pairs with the thief's compare-and-swap */
+        return;
+    }
+    task = xchg_seq(&worker->run_next, task);
+    if (task)
+        ready_last(runtime, worker, task);
+}
+
 void weft__ready(struct runtime *runtime, struct task *task)
 {
-    struct worker *worker = weft__worker();
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
 
     if (runtime->is_migrating && runtime->worker_count > 1) {
         ready_elsewhere(runtime, task);
         return;
     }
-    if (!worker || !worker->current) { /* from outside, or from the worker's timers and events */
-        weft__ready_last(runtime, task);
-        return;
-    }
-    if (!load_relaxed(&worker->run_next)) {     /* relaxed: only the owner fills it */
-        store_release(&worker->run_next, task); /* pairs with the thief's compare-and-swap */
-        return;
-    }
-    task = xchg_seq(&worker->run_next, task); /* the one that it displaces goes into the line */
-    if (task)
-        weft__ready_last(runtime, task);
+    struct worker *worker = carrier_enter(carrier, &was);
+    if (worker && carrier->task)
+        ready_next(runtime, worker, task);
+    else /* from outside, or from the worker's timers and events */
+        ready_last(runtime, worker, task);
+    carrier_leave(carrier, was);
+}
+
+int weft__timer_add_here(struct timer *timer, int64_t deadline, void (*fire)(struct timer *))
+{
+    struct worker *own = weft__worker();
+    struct worker *worker = own ? own : &weft__runtime_own()->workers[0];
+    int rc = weft__timer_add(&worker->timers, timer, deadline, fire);
+
+    /* Another carries it, perhaps only since the timer was set: it must not sleep past that. */
+    if (rc == 0 && weft__worker() != worker)
+        weft__park_wake(worker);
+    return rc;
 }
 
 /* --- the next task --------------------------------------------------------------------------- */
@@ -220,23 +250,34 @@ bool weft__worker_sees_work(struct worker *worker, bool everywhere)
 
 /* --- running --------------------------------------------------------------------------------- */
 
-void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg)
+void weft__suspend(void (*after)(struct runtime *, struct task *, void *), void *arg)
 {
-    struct worker *worker = weft__worker();
-    struct task *task = worker->current;
+    struct carrier *carrier = weft__carrier();
 
-    worker->after = after;
-    worker->after_arg = arg;
-    weft__fiber_switch(&task->fiber, &worker->fiber); /* suspends: worker, errno stale */
+    carrier_mark(carrier); /* I2: until run() goes on with the next task */
+    carrier->after = after;
+    carrier->after_arg = arg;
+    weft__fiber_switch(&carrier->task->fiber, &carrier->fiber); /* suspends: carrier, errno stale */
 }
 
-static void after_yield(struct worker *worker, struct task *task, void *arg)
+void weft__suspend_for_ever(void (*after)(struct runtime *, struct task *, void *), void *arg)
+{
+    struct carrier *carrier = weft__carrier();
+
+    carrier_mark(carrier); /* as above */
+    carrier->after = after;
+    carrier->after_arg = arg;
+    weft__fiber_leave(&carrier->task->fiber, &carrier->fiber);
+    __builtin_unreachable();
+}
+
+static void after_yield(struct runtime *runtime, struct task *task, void *arg)
 {
     (void)arg;
-    if (worker->runtime->is_migrating && worker->runtime->worker_count > 1)
-        ready_elsewhere(worker->runtime, task);
+    if (runtime->is_migrating && runtime->worker_count > 1)
+        ready_elsewhere(runtime, task);
     else
-        weft__ready_last(worker->runtime, task);
+        weft__ready_last(runtime, task);
 }
 
 void weft__yield(void) { weft__suspend(after_yield, NULL); }
@@ -260,7 +301,8 @@ static bool stack_attach(struct worker *worker, struct task *task)
     return true;
 }
 
-static void run(struct worker *worker, struct task *task)
+/* The worker may be another thread's when it returns; the carrier is the calling thread's own. */
+static void run(struct carrier *carrier, struct worker *worker, struct task *task)
 {
     struct runtime *runtime = worker->runtime;
 
@@ -276,30 +318,51 @@ static void run(struct worker *worker, struct task *task)
     }
     task->last_worker = worker->index;
     store_relaxed(&worker->ran, load_relaxed(&worker->ran) + 1); /* own field; a hint to thieves */
-    worker->current = task;
-    weft__fiber_switch(&worker->fiber, &task->fiber);
-    worker->current = NULL;
-    worker->after(worker, task, worker->after_arg);
+    carrier->task = task;
+    carrier_leave(carrier, 0);                         /* from here on it may lose the worker */
+    weft__fiber_switch(&carrier->fiber, &task->fiber); /* comes back marked: weft__suspend() */
+    carrier->task = NULL;
+    carrier->after(runtime, task, carrier->after_arg);
+}
+
+/* Returns false if the worker was taken; true: the runtime is over. */
+static bool run_until_over(struct carrier *carrier)
+{
+    struct worker *worker = carrier_worker(carrier);
+
+    do {
+        struct task *task = next_task(worker);
+
+        if (task)
+            run(carrier, worker, task);
+        else if (load_seq(&carrier->runtime->is_over))
+            return true;
+        else
+            weft__park(worker);
+    } while (carrier_worker(carrier));
+    return false;
+}
+
+void weft__carry(struct carrier *carrier)
+{
+    weft__fiber_init_thread(&carrier->fiber);
+    weft__overflow_watch_thread(carrier);
+    while (!run_until_over(carrier) && weft__spare_wait(carrier))
+        ;
+    weft__overflow_unwatch_thread(carrier);
+    store_relaxed(&carrier->worker, NULL); /* relaxed: nobody takes it any more */
 }
 
 void *weft__worker_thread(void *arg)
 {
     struct worker *worker = arg;
+    struct carrier *carrier = weft__carrier(); /* this stack stays on its thread */
 
-    weft__worker_set(worker);
-    weft__fiber_init_thread(&worker->fiber);
-    weft__overflow_watch_thread(worker);
-    for (;;) {
-        struct task *task = next_task(worker);
-
-        if (task)
-            run(worker, task);
-        else if (load_seq(&worker->runtime->is_over))
-            break;
-        else
-            weft__park(worker);
-    }
-    weft__overflow_unwatch_thread(worker);
-    weft__worker_set(NULL);
+    carrier->runtime = worker->runtime;
+    store_relaxed(&carrier->inside, 1);      /* relaxed: published by worker->carrier */
+    store_relaxed(&carrier->worker, worker); /* relaxed: as above */
+    store_seq(&worker->carrier, carrier);
+    weft__carry(carrier);
+    carrier->runtime = NULL;
     return NULL;
 }

@@ -11,9 +11,11 @@
 #ifndef WEFT_CORE_WORKER_H
 #define WEFT_CORE_WORKER_H
 
+#include "core/carrier.h"
 #include "core/ck.h"
 #include "core/deque.h"
 #include "core/edges.h"
+#include "core/handover.h"
 #include "core/loop.h"
 #include "core/park.h"
 #include "core/quiet.h"
@@ -36,24 +38,21 @@ struct inbox {
 struct worker {
     struct runtime *runtime; /* (i) */
     uint32_t index;          /* (i) its place in runtime->workers */
-    pthread_t thread;        /* (i) */
+    pthread_t thread;        /* (i) its first; another may carry it now */
     char why_loop[96];       /* (i) why this loop */
     struct loop loop;
 
-    _Alignas(WEFT_LINE) struct task *current; /* (w) the running task, NULL between tasks */
-    struct fiber fiber;                       /* (w) its own context, while a task runs */
-    void (*after)(struct worker *, struct task *, void *); /* (w) what to do after the switch */
-    void *after_arg;                                       /* (w) */
-    uint32_t tick;                                         /* (w) looks for a task so far */
-    uint32_t streak;                                       /* (w) run-next tasks in a row */
-    uint32_t seed;                                         /* (w) for the choice of victims */
-    struct task *seen_run_next;                            /* (w) see steal_run_next */
-    uint32_t seen_ran;                                     /* (w) */
-    bool is_searching;                                     /* (w) counted in idle.searching */
-    void *signal_stack;                                    /* (w) see overflow.c */
-    struct slot_cache slots;                               /* (w) */
-    struct stack_cache stacks;                             /* (w) */
-    _Atomic uint64_t spawned, ended; /* (w+) statistics of tasks, for weft_info */
+    _Atomic(struct carrier *) carrier; /* (a) who carries it; NULL: its first thread starts */
+
+    _Alignas(WEFT_LINE) uint32_t tick; /* (w) looks for a task so far */
+    uint32_t streak;                   /* (w) run-next tasks in a row */
+    uint32_t seed;                     /* (w) for the choice of victims */
+    struct task *seen_run_next;        /* (w) see steal_run_next */
+    uint32_t seen_ran;                 /* (w) */
+    bool is_searching;                 /* (w) counted in idle.searching */
+    struct slot_cache slots;           /* (w) */
+    struct stack_cache stacks;         /* (w) */
+    _Atomic uint64_t spawned, ended;   /* (w+) statistics of tasks, for weft_info */
 
     _Alignas(WEFT_LINE) struct deque deque;
     _Alignas(WEFT_LINE) _Atomic(struct task *) run_next; /* (a) the task it just woke */
@@ -75,6 +74,7 @@ struct runtime {
     struct edges edges;
     struct fd_table *fds;
     struct pools *pools;
+    struct spares spares;
 
     _Alignas(WEFT_LINE) struct inbox inbox; /* (a) from outside, for any worker */
     struct idle idle;                       /* (a) */
@@ -84,15 +84,21 @@ struct runtime {
     _Atomic uint32_t is_over;      /* (a) workers end when they find nothing to do */
     _Atomic uint32_t drain_signal; /* (a) grows with each start and end of a task while draining */
     _Atomic uint64_t outside_spawned; /* (a) tasks spawned by threads that carry no worker */
+    _Atomic uint64_t outside_ended;   /* (a) and those that ended on such */
 };
 
-/* The worker that the calling thread carries; NULL on any other thread. Not inlined, so that no
- * compiler keeps its thread-local address over a suspension. */
+/* The worker that the calling thread carries; NULL on any other thread, and under a task that has lost
+ * it. Another may take it at any time: who touches it must be inside (carrier.h). */
 struct worker *weft__worker(void);
-void weft__worker_set(struct worker *worker);
 
 /* The thread's function: carries the worker until the runtime is over. */
 void *weft__worker_thread(void *worker);
+
+/* The same for the worker that the carrier was given; and then for others, until the runtime is over. */
+void weft__carry(struct carrier *carrier);
+
+/* Sets a timer of the calling task with its worker; from one that has none, with another's. */
+int weft__timer_add_here(struct timer *timer, int64_t deadline, void (*fire)(struct timer *));
 
 /* Makes a task ready, from anywhere: its context is saved, and nobody else does the same. */
 void weft__ready(struct runtime *runtime, struct task *task);
@@ -100,9 +106,13 @@ void weft__ready(struct runtime *runtime, struct task *task);
 /* As weft__ready for a fresh task: at the end of the line. */
 void weft__ready_last(struct runtime *runtime, struct task *task);
 
-/* Suspends the calling task; `after(worker, task, arg)` then runs on the worker's own stack: from
- * there on others may know the task. Returns when the task is resumed: worker and errno are stale. */
-void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg);
+/* Suspends the calling task; `after(runtime, task, arg)` then runs on the thread's own stack: from
+ * there on others may know the task. Returns when the task is resumed: carrier and errno are stale. */
+void weft__suspend(void (*after)(struct runtime *, struct task *, void *), void *arg);
+
+/* The same for a task that ends. */
+void weft__suspend_for_ever(void (*after)(struct runtime *, struct task *, void *), void *arg)
+    __attribute__((noreturn));
 
 /* Lets the other ready tasks run once. From a task. Suspends. */
 void weft__yield(void);
@@ -114,8 +124,8 @@ bool weft__worker_sees_work(struct worker *worker, bool everywhere);
 /* overflow.c: names the task whose stack overflows before the process dies. */
 void weft__overflow_watch(void);
 void weft__overflow_unwatch(void);
-void weft__overflow_watch_thread(struct worker *worker);
-void weft__overflow_unwatch_thread(struct worker *worker);
+void weft__overflow_watch_thread(struct carrier *carrier);
+void weft__overflow_unwatch_thread(struct carrier *carrier);
 
 static inline bool inbox_is_empty(struct inbox *inbox)
 {

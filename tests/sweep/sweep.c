@@ -124,7 +124,7 @@ static struct {
 
 static int cancels_once(void *arg)
 {
-    struct runtime *runtime = weft__worker()->runtime;
+    struct runtime *runtime = weft__runtime_own();
 
     (void)arg;
     atomic_store(&other.is_there, true);
@@ -139,7 +139,7 @@ static int cancels_once(void *arg)
 static void cancel_from_there(weft_future victim)
 {
     if (atomic_exchange(&other.was_used, true)) {
-        (void)weft__future_cancel(weft__worker()->runtime, victim); /* once more, from here */
+        (void)weft__future_cancel(weft__runtime_own(), victim); /* once more, from here */
         return;
     }
     other.victim = victim;
