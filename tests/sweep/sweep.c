@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/gate.h"
 #include "core/sys.h"
 #include "core/worker.h"
 
