@@ -290,6 +290,7 @@ int weft_scope_close(weft_scope *memory, int rc)
                            "closed a scope in which it has another one open: close that first");
         return -EINVAL;
     }
+    weft__line_up();                           /* may suspend: worker, errno stale */
     return weft__scope_close(scope, task, rc); /* suspends: worker, errno stale */
 }
 

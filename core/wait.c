@@ -80,6 +80,14 @@ bool weft__is_waiting(const struct waiter *waiter)
     return seq_in(word) == waiter->seq && is_waiting(word);
 }
 
+void weft__line_up(void)
+{
+    struct carrier *carrier = weft__carrier();
+
+    if (carrier->task && !carrier_worker(carrier))
+        weft__yield(); /* suspends: carrier, errno stale */
+}
+
 int weft__wait_check(void)
 {
     struct carrier *carrier = weft__carrier();
