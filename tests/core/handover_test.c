@@ -440,7 +440,7 @@ static void time_does_not_jump_while_a_task_has_no_worker(void **state)
 
 /* --- refused --------------------------------------------------------------------------------- */
 
-static const char *failing;
+static _Atomic(const char *) failing;
 
 static int fails(const char *call) { return failing && strcmp(call, failing) == 0 ? -EIO : 0; }
 
@@ -448,9 +448,9 @@ static int is_refused(void *arg)
 {
     struct hog hog;
 
-    failing = arg;
+    atomic_store(&failing, arg);
     lose_worker(&hog);
-    failing = NULL;
+    atomic_store(&failing, NULL);
     int rc = has_worker() ? weft_yield() : -EPROTO;
     return rc < 0 ? rc : -atomic_load(&hog.rc);
 }
@@ -462,7 +462,7 @@ static void without_a_thread_or_a_barrier_everything_stays_as_it_is(void **state
     CHECK_WORKERS(n) {
         assert_int_equal(check_run(n, is_refused, (void *)(uintptr_t) "thread"), EIO);
         assert_int_equal(check_run(n, is_refused, (void *)(uintptr_t) "membarrier"), EIO);
-        failing = "membarrier"; /* at the start, too */
+        atomic_store(&failing, "membarrier"); /* at the start, too */
         assert_int_equal(check_run(n, is_refused, (void *)(uintptr_t) "membarrier"), ENOTSUP);
     }
     weft__sys_fault = NULL;

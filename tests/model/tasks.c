@@ -15,6 +15,7 @@ static struct saved {
     bool is_saved;
 } * saved;
 static struct worker *workers[MODEL_THREADS];
+static struct carrier carriers[MODEL_THREADS + 1];
 static bool is_between[MODEL_THREADS]; /* the worker's side of a switch */
 
 #define SLOTS 16
@@ -25,6 +26,7 @@ void tasks_init(unsigned which)
     saved = model_alloc(MODEL_THREADS * sizeof *saved);
     world->slab.first_generation = 1;
     weft__slab_init(&world->slab, 1);
+    __builtin_memset((void *)carriers, 0, sizeof carriers);
     store_relaxed(&world->slab.chunks[0], model_alloc((size_t)SLOTS * SLOT_BYTES)); /* none grows */
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         tasks[i] = NULL;
@@ -34,6 +36,8 @@ void tasks_init(unsigned which)
             continue;
         workers[i] = model_alloc(sizeof *workers[i]);
         workers[i]->runtime = world;
+        carriers[i].runtime = world;
+        store_relaxed(&carriers[i].worker, workers[i]);
         tasks[i] = (struct task *)(void *)weft__future_new(world, &weft__task_kind, "a task");
         weft__timers_init(&workers[i]->timers);
     }
@@ -57,9 +61,29 @@ __attribute__((noinline)) void tasks_scribble(void)
 
 /* --- the scheduler --------------------------------------------------------------------------- */
 
+struct carrier *weft__carrier(void)
+{
+    unsigned self = model_self();
+    struct carrier *carrier = &carriers[self < MODEL_THREADS ? self : MODEL_THREADS];
+
+    carrier->task = weft__current_task();
+    return carrier;
+}
+
 struct worker *weft__worker(void)
 {
     return model_self() < MODEL_THREADS ? workers[model_self()] : NULL;
+}
+
+struct worker *weft__carrier_worker_slow(struct carrier *carrier)
+{
+    (void)carrier;
+    return NULL;
+}
+
+int weft__timer_add_here(struct timer *timer, int64_t deadline, void (*fire)(struct timer *))
+{
+    return weft__timer_add(&weft__worker()->timers, timer, deadline, fire);
 }
 
 struct task *weft__current_task(void)
@@ -69,14 +93,14 @@ struct task *weft__current_task(void)
     return self < MODEL_THREADS && !is_between[self] ? tasks[self] : NULL;
 }
 
-void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg)
+void weft__suspend(void (*after)(struct runtime *, struct task *, void *), void *arg)
 {
     unsigned self = model_self();
 
     model_assert(tasks[self] && !is_between[self]);
     saved[self].is_saved = true;
     is_between[self] = true;
-    after(workers[self], tasks[self], arg);
+    after(world, tasks[self], arg);
     model_take(&tasks[self], "suspended");
     is_between[self] = false;
     model_assert(!saved[self].is_saved);
