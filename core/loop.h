@@ -59,6 +59,9 @@ struct loop_ops {
     /* Handles what has happened, waiting up to `ns` for something (0: not at all, WEFT_NO_TIMEOUT:
      * until woken). Returns how many tasks it made ready. Only from the worker. */
     int (*poll)(struct loop *loop, int64_t ns);
+    /* Handles what has happened in the loop of another worker, without waiting; returns as poll. From
+     * any worker; NULL: only its own can. */
+    int (*help)(struct loop *loop);
     /* Ends a poll that waits, or the next one. From any thread. */
     void (*wake)(struct loop *loop);
     /* Runs one operation for the calling task; suspends. The result; -ECANCELED (the task was, or

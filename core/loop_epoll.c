@@ -153,6 +153,19 @@ static int poll_sets(struct loop *loop, int64_t ns)
     return take_events(epolls, events, count);
 }
 
+/* By another worker. The bell's edge is for the owner: whoever takes it away has to ring again. */
+static int help(struct loop *loop)
+{
+    struct epolls *epolls = loop->state;
+    struct epoll_event events[BATCH];
+    int count = weft__sys_epoll_wait(epolls->in, events, BATCH, 0);
+
+    for (int i = 0; i < count; i++)
+        if (events[i].data.u64 == DATA_BELL)
+            (void)weft__sys_eventfd_signal(epolls->bell.fd); /* cannot fail before 2^64 rings */
+    return take_events(epolls, events, count);
+}
+
 static void ring_bell(struct loop *loop)
 {
     struct epolls *epolls = loop->state;
@@ -295,6 +308,7 @@ const struct loop_ops weft__loop_epoll = {
     .init = init,
     .destroy = destroy,
     .poll = poll_sets,
+    .help = help,
     .wake = ring_bell,
     .run = run,
     .cancel = cancel,

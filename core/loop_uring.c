@@ -415,6 +415,7 @@ const struct loop_ops weft__loop_uring = {
     .init = init,
     .destroy = destroy,
     .poll = poll_ring,
+    .help = NULL, /* the kernel ends a request on the thread that made it */
     .wake = ring_bell,
     .run = run,
     .cancel = cancel,

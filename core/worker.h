@@ -22,6 +22,7 @@
 #include "core/stack.h"
 #include "core/task.h"
 #include "core/timer.h"
+#include "core/ward.h"
 
 struct fd_table;
 
@@ -50,6 +51,7 @@ struct worker {
     struct task *seen_run_next;                            /* (w) see steal_run_next */
     uint32_t seen_ran;                                     /* (w) */
     bool is_searching;                                     /* (w) counted in idle.searching */
+    struct ward ward;                                      /* (w) whom it looks after */
     void *signal_stack;                                    /* (w) see overflow.c */
     struct slot_cache slots;                               /* (w) */
     struct stack_cache stacks;                             /* (w) */
