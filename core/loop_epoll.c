@@ -265,6 +265,20 @@ static ssize_t accept_if_ready(const struct op *op)
     return weft__sys_accept(op->fd, op->address, op->address_bytes, op->flags);
 }
 
+/* A read that gives less than was asked for has taken all there was. The next one then waits at once,
+ * instead of hearing from the kernel that it has to. */
+static ssize_t receive(const struct op *op, int flags)
+{
+    if (op->use && op->use->is_drained) {
+        op->use->is_drained = false;
+        return -EAGAIN;
+    }
+    ssize_t result = weft__sys_recv(op->fd, op->buffer, op->bytes, flags);
+    if (op->use)
+        op->use->is_drained = result > 0 && (size_t)result < op->bytes;
+    return result;
+}
+
 static ssize_t attempt(const struct op *op)
 {
     const int now = MSG_DONTWAIT | MSG_NOSIGNAL;
@@ -276,7 +290,7 @@ static ssize_t attempt(const struct op *op)
             return weft__loop_block(op);
         if (op->is_no_socket)
             return transfer_if_ready(op);
-        return op->kind == OP_READ ? weft__sys_recv(op->fd, op->buffer, op->bytes, now)
+        return op->kind == OP_READ ? receive(op, now)
                                    : weft__sys_send(op->fd, op->buffer, op->bytes, now);
     case OP_ACCEPT: return accept_if_ready(op);
     case OP_CONNECT: return weft__sys_connect(op->fd, op->address, *op->address_bytes);
