@@ -8,7 +8,8 @@
  * TUNE_HELD_OFF_NS is held off, or computes, or sleeps because there is nothing: which of these cannot
  * be told, and need not be. Its loop is looked at for it, and its tasks go on here.
  *
- * Only loops whose events any thread may take can be helped: loop.h. Idle workers look after nobody.
+ * Only what any thread may take can be taken over: readiness, not the requests of io_uring, each of
+ * which ends on the thread that made it (loop_uring.c). Workers that sleep look after nobody.
  */
 #ifndef WEFT_CORE_WARD_H
 #define WEFT_CORE_WARD_H
