@@ -19,6 +19,7 @@ struct fd_record {
     struct lock lock;
     bool is_closing;
     bool is_no_socket;
+    bool is_drained;       /* passed from reader to reader: fd_use.is_drained */
     bool is_taken[3];      /* by enum fd_seat; the first is not used */
     struct list uses;      /* struct fd_use.link */
     struct waiter *closer; /* waits for the last use to end */
@@ -86,8 +87,10 @@ int weft__fd_begin(struct fd_table *table, int fd, enum fd_seat seat, struct fd_
     } else if (seat != FD_SEAT_NONE && record->is_taken[seat]) {
         rc = -EBUSY;
     } else {
-        *use =
-            (struct fd_use){.record = record, .seat = seat, .is_no_socket = record->is_no_socket};
+        *use = (struct fd_use){.record = record,
+                               .seat = seat,
+                               .is_no_socket = record->is_no_socket,
+                               .is_drained = record->is_drained};
         record->is_taken[seat] = seat != FD_SEAT_NONE;
         list_push_last(&record->uses, &use->link);
     }
@@ -103,6 +106,8 @@ void weft__fd_end(struct fd_use *use)
     lock_acquire(&record->lock);
     list_remove(&record->uses, &use->link);
     record->is_taken[use->seat] = false;
+    if (use->seat == FD_SEAT_READER)
+        record->is_drained = use->is_drained;
     if (list_is_empty(&record->uses)) {
         closer = record->closer;
         record->closer = NULL;
@@ -222,6 +227,7 @@ int weft__fd_close(struct fd_table *table, int fd)
         rc = weft__sys_close(fd); /* I3: the one place where a lock is held over a system call */
         record->is_closing = false;
         record->is_no_socket = false;
+        record->is_drained = false;
         record->deferred = 0;
     }
     lock_release(&record->lock);

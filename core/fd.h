@@ -36,6 +36,7 @@ struct fd_use {
     struct fd_record *record; /* (i) */
     enum fd_seat seat;        /* (i) */
     bool is_no_socket;        /* (i) a hint: the last call that looked found no socket there */
+    bool is_drained;          /* the reader's: a hint, its last read took all there was */
     struct loop *loop;        /* under the record's lock: where its operation is in flight */
     uint64_t key;             /* under the record's lock: which one; 0: none yet; may have ended */
 };

@@ -5,7 +5,8 @@
  * the memory of an operation may live on the task's stack, since the task stays suspended until the
  * operation has truly ended, cancelled or not.
  *
- * The two loops differ in what they call done: io_uring ends an operation when it has happened; epoll
+ * The two loops differ in what they call done: io_uring ends an operation when it has happened (the bytes
+ * of sockets apart, which wait in an epoll loop inside it: loop_uring.c tells why); epoll
  * tries at once, and answers -EAGAIN (-EINPROGRESS to a connect) if it must wait for OP_READY first.
  * io_uring says -EAGAIN too, for a descriptor with O_NONBLOCK. So the caller handles it for both (see
  * io/call.c).
@@ -22,6 +23,7 @@
 
 struct bell;
 struct fd_use;
+struct opslots;
 struct sockaddr;
 struct worker;
 struct loop;
@@ -59,6 +61,9 @@ struct loop_ops {
     /* Handles what has happened, waiting up to `ns` for something (0: not at all, WEFT_NO_TIMEOUT:
      * until woken). Returns how many tasks it made ready. Only from the worker. */
     int (*poll)(struct loop *loop, int64_t ns);
+    /* Handles what has happened in the loop of another worker, as far as its own is not needed for
+     * that, without waiting; returns as poll. From any worker. */
+    int (*help)(struct loop *loop);
     /* Ends a poll that waits, or the next one. From any thread. */
     void (*wake)(struct loop *loop);
     /* Runs one operation for the calling task; suspends. The result; -ECANCELED (the task was, or
@@ -84,6 +89,10 @@ struct loop {
 
 extern const struct loop_ops weft__loop_uring;
 extern const struct loop_ops weft__loop_epoll;
+
+/* Sets up an epoll loop as part of another one, whose bell and slots it uses; `also` is one more
+ * descriptor whose readiness ends its sleep. Only its ops may be called, and destroyed first. */
+int weft__loop_epoll_inside(struct loop *loop, struct bell *bell, struct opslots *slots, int also);
 
 /* Sets up the loop that was asked for; AUTO and URING fall back to epoll. `why` (at least 96 bytes)
  * says in words why it is this one. */

@@ -7,7 +7,7 @@
  * A descriptor stands in two sets, one for reading and one for writing, so that each one-shot
  * registration belongs to one wait and its key names that wait:
  *
- *     in  <- bell, descriptors to read from, out
+ *     in  <- bell, descriptors to read from, out, the ring that it is a part of (loop_uring.c)
  *     out <- descriptors to write to
  *
  * Invariants  I1  an event whose key means no wait any more is dropped (a description that lives on
@@ -38,21 +38,55 @@
 /* Data of events that belong to no wait; keys are greater. */
 #define DATA_BELL 0
 #define DATA_OUT  1
+#define DATA_ALSO 2 /* the loop that it is part of looks itself */
 
 struct epolls {
     int in, out;
-    struct bell bell;
-    struct opslots slots;
+    struct bell *bell;     /* its own, or that of the loop that it is part of */
+    struct opslots *slots; /* the same */
+    struct bell own_bell;
+    struct opslots own_slots;
     uint32_t tries; /* operations tried so far */
 };
 
-static int set_up(struct epolls *epolls)
+static int set_up(struct epolls *epolls, int also)
 {
     struct epoll_event bell = {.events = EPOLLIN | EPOLLET, .data.u64 = DATA_BELL};
     struct epoll_event out = {.events = EPOLLIN, .data.u64 = DATA_OUT};
-    int rc = weft__sys_epoll_ctl(epolls->in, EPOLL_CTL_ADD, epolls->bell.fd, &bell);
+    struct epoll_event other = {.events = EPOLLIN, .data.u64 = DATA_ALSO};
+    int rc = weft__sys_epoll_ctl(epolls->in, EPOLL_CTL_ADD, epolls->bell->fd, &bell);
 
-    return rc < 0 ? rc : weft__sys_epoll_ctl(epolls->in, EPOLL_CTL_ADD, epolls->out, &out);
+    if (rc == 0)
+        rc = weft__sys_epoll_ctl(epolls->in, EPOLL_CTL_ADD, epolls->out, &out);
+    if (rc == 0 && also >= 0)
+        rc = weft__sys_epoll_ctl(epolls->in, EPOLL_CTL_ADD, also, &other);
+    return rc;
+}
+
+static int open_sets(struct epolls *epolls, int also)
+{
+    int rc = epolls->in = weft__sys_epoll_create();
+
+    if (rc < 0)
+        return rc;
+    rc = epolls->out = weft__sys_epoll_create();
+    if (rc < 0)
+        goto close_in;
+    rc = set_up(epolls, also);
+    if (rc < 0)
+        goto close_out;
+    return 0;
+close_out:
+    (void)weft__sys_close(epolls->out); /* nothing to flush, here and below */
+close_in:
+    (void)weft__sys_close(epolls->in);
+    return rc;
+}
+
+static void close_sets(struct epolls *epolls)
+{
+    (void)weft__sys_close(epolls->out); /* nothing to flush, here and below */
+    (void)weft__sys_close(epolls->in);
 }
 
 static int init(struct loop *loop)
@@ -61,41 +95,54 @@ static int init(struct loop *loop)
 
     if (!epolls)
         return -ENOMEM;
-    int rc = bell_init(&epolls->bell);
+    epolls->bell = &epolls->own_bell;
+    epolls->slots = &epolls->own_slots;
+    int rc = bell_init(epolls->bell);
     if (rc < 0)
         goto free_state;
-    rc = epolls->in = weft__sys_epoll_create();
+    rc = open_sets(epolls, -1);
     if (rc < 0)
         goto destroy_bell;
-    rc = epolls->out = weft__sys_epoll_create();
-    if (rc < 0)
-        goto close_in;
-    rc = set_up(epolls);
-    if (rc < 0)
-        goto close_out;
     loop->state = epolls;
-    loop->bell = &epolls->bell;
-    loop->in_flight = &epolls->slots.used;
+    loop->bell = epolls->bell;
+    loop->in_flight = &epolls->slots->used;
     return 0;
-close_out:
-    (void)weft__sys_close(epolls->out); /* nothing to flush, here and below */
-close_in:
-    (void)weft__sys_close(epolls->in);
 destroy_bell:
-    bell_destroy(&epolls->bell);
+    bell_destroy(epolls->bell);
 free_state:
     weft__sys_free(epolls);
     return rc;
+}
+
+int weft__loop_epoll_inside(struct loop *loop, struct bell *bell, struct opslots *slots, int also)
+{
+    struct epolls *epolls = weft__sys_alloc(sizeof *epolls);
+
+    if (!epolls)
+        return -ENOMEM;
+    epolls->bell = bell;
+    epolls->slots = slots;
+    int rc = open_sets(epolls, also);
+    if (rc < 0) {
+        weft__sys_free(epolls);
+        return rc;
+    }
+    loop->ops = &weft__loop_epoll;
+    loop->state = epolls;
+    loop->bell = bell;
+    loop->in_flight = &slots->used;
+    return 0;
 }
 
 static void destroy(struct loop *loop)
 {
     struct epolls *epolls = loop->state;
 
-    (void)weft__sys_close(epolls->out); /* nothing to flush, here and below */
-    (void)weft__sys_close(epolls->in);
-    bell_destroy(&epolls->bell);
-    weft__opslots_destroy(&epolls->slots);
+    close_sets(epolls);
+    if (epolls->bell == &epolls->own_bell) {
+        bell_destroy(&epolls->own_bell);
+        weft__opslots_destroy(&epolls->own_slots);
+    }
     weft__sys_free(epolls);
 }
 
@@ -105,13 +152,13 @@ static bool end_wait(struct epolls *epolls, uint64_t key, ssize_t result)
 {
     struct opslot ended = {.sleeper = NULL};
 
-    lock_acquire(&epolls->slots.lock);
-    struct opslot *slot = weft__opslot_find(&epolls->slots, key);
+    lock_acquire(&epolls->slots->lock);
+    struct opslot *slot = weft__opslot_find(epolls->slots, key);
     if (slot && slot->sleeper) {
         *slot->result = result;
         ended = *slot;
     }
-    lock_release(&epolls->slots.lock);
+    lock_release(&epolls->slots->lock);
     return ended.sleeper && weft__wake_sleeper(ended.sleeper, ended.seq, 0);
 }
 
@@ -126,7 +173,7 @@ static int take_events(struct epolls *epolls, const struct epoll_event *events, 
 
         if (key == DATA_OUT) /* no deeper than this */
             woken += take_events(epolls, more, weft__sys_epoll_wait(epolls->out, more, BATCH, 0));
-        else if (key != DATA_BELL)
+        else if (key != DATA_BELL && key != DATA_ALSO)
             woken += end_wait(epolls, key, (ssize_t)events[i].events); /* I1 */
     }
     return woken;
@@ -137,9 +184,9 @@ static int sleep_in_set(struct loop *loop, struct epoll_event *events, int64_t n
 {
     struct epolls *epolls = loop->state;
 
-    ns = bell_may_sleep(&epolls->bell) ? weft__quiet_worker_sleeps(loop->worker, ns) : 0;
+    ns = bell_may_sleep(epolls->bell) ? weft__quiet_worker_sleeps(loop->worker, ns) : 0;
     int count = weft__sys_epoll_wait(epolls->in, events, BATCH, ns);
-    bell_awake(&epolls->bell);
+    bell_awake(epolls->bell);
     return count;
 }
 
@@ -153,11 +200,24 @@ static int poll_sets(struct loop *loop, int64_t ns)
     return take_events(epolls, events, count);
 }
 
+/* By another worker. The bell's edge is for the owner: whoever takes it away has to ring again. */
+static int help(struct loop *loop)
+{
+    struct epolls *epolls = loop->state;
+    struct epoll_event events[BATCH];
+    int count = weft__sys_epoll_wait(epolls->in, events, BATCH, 0);
+
+    for (int i = 0; i < count; i++)
+        if (events[i].data.u64 == DATA_BELL)
+            (void)weft__sys_eventfd_signal(epolls->bell->fd); /* cannot fail before 2^64 rings */
+    return take_events(epolls, events, count);
+}
+
 static void ring_bell(struct loop *loop)
 {
     struct epolls *epolls = loop->state;
 
-    bell_ring(&epolls->bell);
+    bell_ring(epolls->bell);
 }
 
 static void cancel(struct loop *loop, uint64_t key)
@@ -169,7 +229,7 @@ static bool is_busy(const struct loop *loop)
 {
     const struct epolls *epolls = loop->state;
 
-    return load_relaxed(&epolls->slots.used) > 0; /* relaxed: a hint; polls that wait do not ask */
+    return load_relaxed(&epolls->slots->used) > 0; /* relaxed: a hint; polls that wait do not ask */
 }
 
 /* Registers one shot. Returns 0; -EPERM: always ready, such as a file. */
@@ -190,21 +250,21 @@ static ssize_t wait_ready(struct loop *loop, struct op *op)
     struct waiter waiter;
     ssize_t result = 0;
     uint64_t key;
-    int rc = weft__opslot_take(&epolls->slots, &key);
+    int rc = weft__opslot_take(epolls->slots, &key);
 
     if (rc < 0)
         return rc;
     weft__wait_begin(&waiter);
-    weft__opslot_aim(&epolls->slots, key, &waiter, &result);
+    weft__opslot_aim(epolls->slots, key, &waiter, &result);
     weft__fd_publish(op->use, loop, key);
     int armed = arm(set, op->fd, (uint32_t)op->flags, key);
     if (armed < 0)
         (void)weft__wake(&waiter, 0);                  /* nobody else will; or close did already */
     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
 
-    lock_acquire(&epolls->slots.lock);
-    weft__opslot_give(&epolls->slots, key);
-    lock_release(&epolls->slots.lock);
+    lock_acquire(&epolls->slots->lock);
+    weft__opslot_give(epolls->slots, key);
+    lock_release(&epolls->slots->lock);
     if (armed < 0)
         return armed == -EPERM ? op->flags : armed;
     if (rc < 0)
@@ -252,6 +312,20 @@ static ssize_t accept_if_ready(const struct op *op)
     return weft__sys_accept(op->fd, op->address, op->address_bytes, op->flags);
 }
 
+/* A read that gives less than was asked for has taken all there was. The next one then waits at once,
+ * instead of hearing from the kernel that it has to. */
+static ssize_t receive(const struct op *op, int flags)
+{
+    if (op->use && op->use->is_drained) {
+        op->use->is_drained = false;
+        return -EAGAIN;
+    }
+    ssize_t result = weft__sys_recv(op->fd, op->buffer, op->bytes, flags);
+    if (op->use)
+        op->use->is_drained = result > 0 && (size_t)result < op->bytes;
+    return result;
+}
+
 static ssize_t attempt(const struct op *op)
 {
     const int now = MSG_DONTWAIT | MSG_NOSIGNAL;
@@ -263,7 +337,7 @@ static ssize_t attempt(const struct op *op)
             return weft__loop_block(op);
         if (op->is_no_socket)
             return transfer_if_ready(op);
-        return op->kind == OP_READ ? weft__sys_recv(op->fd, op->buffer, op->bytes, now)
+        return op->kind == OP_READ ? receive(op, now)
                                    : weft__sys_send(op->fd, op->buffer, op->bytes, now);
     case OP_ACCEPT: return accept_if_ready(op);
     case OP_CONNECT: return weft__sys_connect(op->fd, op->address, *op->address_bytes);
@@ -295,6 +369,7 @@ const struct loop_ops weft__loop_epoll = {
     .init = init,
     .destroy = destroy,
     .poll = poll_sets,
+    .help = help,
     .wake = ring_bell,
     .run = run,
     .cancel = cancel,

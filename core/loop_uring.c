@@ -1,9 +1,14 @@
 /*
- * loop_uring - io_uring: operations go into the kernel whole, and come back done.
+ * loop_uring - io_uring: what blocks elsewhere goes into the kernel whole, and comes back done.
  *
  *     task     run: slot, submission entry, suspend ........................ result, resumed
- *     worker        poll: submit all -> (sleep) -> completions -> wake tasks
+ *     worker        poll: submit all -> epoll's poll (sleep) -> completions -> wake tasks
  *     anyone            cancel: key on the list, ring the bell
+ *
+ * Files, pipes, devices, opening, accepting and connecting go into the ring. The bytes of sockets do not: a
+ * request of the ring ends on the thread that made it, when the kernel gives that a processor, and
+ * nobody can take it over (ward.h). They wait in an epoll loop inside this one, which shares its bell
+ * and slots. The worker sleeps there, and the ring is one of the descriptors that wake it.
  *
  * Only the thread that carries the worker touches the ring: what a request needs from a thread (the
  * work after an interrupt, its end at the thread's exit) then falls on that thread and no other. A
@@ -12,8 +17,7 @@
  *
  * Invariants  I1  an operation ends with its own completion and nothing else: until then the task is
  *                 suspended and its memory is the kernel's
- *             I2  user_data is the key of a slot, or that of the slot whose cancel it answers, marked,
- *                 or DATA_BELL
+ *             I2  user_data is the key of a slot, or that of the slot whose cancel it answers, marked
  *             I3  a cancel that finds nothing is asked again until its target has ended. The kernel
  *                 finds only what waits: an operation whose descriptor has just become ready stands in
  *                 a queue of its own, and if somebody else is quicker to take the bytes it goes back
@@ -21,8 +25,6 @@
  */
 #include <errno.h>
 #include <liburing.h>
-#include <poll.h>
-#include <sys/socket.h>
 
 #include <weft/task.h>
 
@@ -39,12 +41,10 @@
 
 #define BATCH 64 /* completions handled under one lock */
 
-/* user_data of completions that belong to no operation: of the bell, and (with its key) of a cancel. */
-#define DATA_BELL      1
+/* Marks the user_data of a cancel's answer, beside its target's key. */
 #define DATA_CANCEL_OF KEY_FREE_BIT
 
-/* How long a poll sleeps if the kernel could not take all, does not watch the bell, or has not found
- * what was to be cancelled. */
+/* How long a poll sleeps if the kernel could not take all, or has not found what was to be cancelled. */
 #define HICCUP_NS 1000000
 
 /* One transfer may have more, but the field has 32 bits, and the kernel's own limit is this. */
@@ -54,9 +54,8 @@ struct uring {
     struct io_uring ring;
     struct bell bell;
     struct opslots slots;
-    bool is_bell_watched;
-    bool is_bell_broken;
-    bool has_missed; /* a cancel that did not find its target is on the list again: I3 */
+    struct loop sockets; /* epoll's: what waits for bytes, with the same bell and slots */
+    bool has_missed;     /* a cancel that did not find its target is on the list again: I3 */
 };
 
 static int fault(const char *call) { return weft__sys_fault ? weft__sys_fault(call) : 0; }
@@ -81,9 +80,8 @@ static int new_ring(struct io_uring *ring)
 static int enable(struct io_uring *ring)
 {
     static const uint8_t ops[] = {
-        IORING_OP_NOP,      IORING_OP_READ,         IORING_OP_WRITE,   IORING_OP_RECV,
-        IORING_OP_SEND,     IORING_OP_ACCEPT,       IORING_OP_CONNECT, IORING_OP_OPENAT,
-        IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL,
+        IORING_OP_NOP,     IORING_OP_READ,   IORING_OP_WRITE,        IORING_OP_ACCEPT,
+        IORING_OP_CONNECT, IORING_OP_OPENAT, IORING_OP_ASYNC_CANCEL,
     };
     struct io_uring_restriction allowed[sizeof ops];
     int rc = fault("uring_register");
@@ -151,6 +149,11 @@ static int init(struct loop *loop)
     rc = probe(&uring->ring);
     if (rc < 0)
         goto exit_ring;
+    loop->refused_by = "epoll";
+    rc = weft__loop_epoll_inside(&uring->sockets, &uring->bell, &uring->slots, uring->ring.ring_fd);
+    if (rc < 0)
+        goto exit_ring;
+    uring->sockets.worker = loop->worker;
     loop->state = uring;
     loop->bell = &uring->bell;
     loop->in_flight = &uring->slots.used;
@@ -168,6 +171,7 @@ static void destroy(struct loop *loop)
 {
     struct uring *uring = loop->state;
 
+    uring->sockets.ops->destroy(&uring->sockets);
     io_uring_queue_exit(&uring->ring);
     bell_destroy(&uring->bell);
     weft__opslots_destroy(&uring->slots);
@@ -189,27 +193,6 @@ static bool submit(struct uring *uring)
             return false;
     }
     return true;
-}
-
-/* A free submission entry; NULL if the queue is full and the kernel takes nothing now. */
-static struct io_uring_sqe *new_entry(struct uring *uring)
-{
-    if (io_uring_sq_space_left(&uring->ring) == 0)
-        (void)submit(uring); /* the next line tells */
-    return io_uring_get_sqe(&uring->ring);
-}
-
-/* Has the kernel watch the bell: from the thread that sleeps, not from the one that set up the ring
- * and may end before. */
-static void watch_bell(struct uring *uring)
-{
-    struct io_uring_sqe *sqe = new_entry(uring);
-
-    if (!sqe)
-        return;
-    io_uring_prep_poll_multishot(sqe, uring->bell.fd, POLLIN);
-    io_uring_sqe_set_data64(sqe, DATA_BELL);
-    uring->is_bell_watched = true;
 }
 
 static void queue_cancels(struct uring *uring)
@@ -236,23 +219,13 @@ static void cancel_answered(struct uring *uring, uint64_t key, int rc)
     }
 }
 
-static void bell_rang(struct uring *uring, const struct io_uring_cqe *cqe)
-{
-    if (!(cqe->flags & IORING_CQE_F_MORE))
-        uring->is_bell_watched = false;
-    if (cqe->res < 0 && cqe->res != -ECANCELED) /* cancelled: the thread that watched has ended */
-        uring->is_bell_broken = true;
-}
-
 /* The waiting task of a completion; its sleeper is NULL if there is none. Slots locked. */
 static struct opslot take_ended(struct uring *uring, const struct io_uring_cqe *cqe)
 {
     struct opslot *slot = weft__opslot_find(&uring->slots, cqe->user_data);
     struct opslot ended = {.sleeper = NULL};
 
-    if (cqe->user_data == DATA_BELL)
-        bell_rang(uring, cqe);
-    else if (cqe->user_data & DATA_CANCEL_OF)
+    if (cqe->user_data & DATA_CANCEL_OF)
         cancel_answered(uring, cqe->user_data & ~DATA_CANCEL_OF, cqe->res);
     else if (slot) {
         ended = *slot;
@@ -286,40 +259,30 @@ static int take_completions(struct uring *uring)
     return woken;
 }
 
-/* Sleeps until there is a completion, the bell rings, or the time is over. */
-static void sleep_in_ring(struct loop *loop, int64_t ns)
-{
-    struct uring *uring = loop->state;
-    struct io_uring_cqe *cqe;
-
-    ns = bell_may_sleep(&uring->bell) ? weft__quiet_worker_sleeps(loop->worker, ns) : 0;
-
-    struct __kernel_timespec limit = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-
-    if (ns > 0 && fault("uring_enter") == 0)
-        (void)io_uring_wait_cqes(&uring->ring, &cqe, 1, ns == WEFT_NO_TIMEOUT ? NULL : &limit,
-                                 NULL); /* interrupted or over: the worker looks at its clock */
-    bell_awake(&uring->bell);
-}
-
 static int poll_ring(struct loop *loop, int64_t ns)
 {
     struct uring *uring = loop->state;
+    struct loop *sockets = &uring->sockets;
 
-    if (!uring->is_bell_watched && !uring->is_bell_broken)
-        watch_bell(uring);
     queue_cancels(uring);
 
     bool is_submitted = submit(uring);
     int woken = take_completions(uring);
 
     if (woken > 0 || ns <= 0)
-        return woken;
-    bool is_whole = is_submitted && uring->is_bell_watched && !uring->is_bell_broken;
-    if ((!is_whole || uring->has_missed) && ns > HICCUP_NS)
+        return woken + sockets->ops->poll(sockets, 0);
+    if ((!is_submitted || uring->has_missed) && ns > HICCUP_NS)
         ns = HICCUP_NS;
-    sleep_in_ring(loop, ns);
-    return take_completions(uring);
+    woken = sockets->ops->poll(sockets, ns);
+    return woken + take_completions(uring);
+}
+
+/* By another worker: with what is in the ring it can do nothing. */
+static int help(struct loop *loop)
+{
+    struct uring *uring = loop->state;
+
+    return uring->sockets.ops->help(&uring->sockets);
 }
 
 static void ring_bell(struct loop *loop)
@@ -350,34 +313,37 @@ static unsigned transfer_bytes(const struct op *op)
     return op->bytes < MOST_BYTES ? (unsigned)op->bytes : MOST_BYTES;
 }
 
+/* What goes to the epoll loop: the bytes of sockets, and waiting to be ready. */
+static bool is_for_sockets(const struct op *op)
+{
+    switch (op->kind) {
+    case OP_READ:
+    case OP_WRITE: return op->offset < 0 && !op->is_no_socket;
+    case OP_READY: return true;
+    case OP_ACCEPT:
+    case OP_CONNECT:
+    case OP_OPEN: break;
+    }
+    return false;
+}
+
 static void prepare(struct io_uring_sqe *sqe, const struct op *op)
 {
-    bool is_socket = op->offset < 0 && !op->is_no_socket;
     uint64_t offset = op->offset < 0 ? UINT64_MAX : (uint64_t)op->offset;
 
     switch (op->kind) {
-    case OP_READ:
-        if (is_socket)
-            io_uring_prep_recv(sqe, op->fd, op->buffer, transfer_bytes(op), 0);
-        else
-            io_uring_prep_read(sqe, op->fd, op->buffer, transfer_bytes(op), offset);
-        break;
-    case OP_WRITE:
-        if (is_socket)
-            io_uring_prep_send(sqe, op->fd, op->buffer, transfer_bytes(op), MSG_NOSIGNAL);
-        else
-            io_uring_prep_write(sqe, op->fd, op->buffer, transfer_bytes(op), offset);
-        break;
+    case OP_READ: io_uring_prep_read(sqe, op->fd, op->buffer, transfer_bytes(op), offset); break;
+    case OP_WRITE: io_uring_prep_write(sqe, op->fd, op->buffer, transfer_bytes(op), offset); break;
     case OP_ACCEPT:
         io_uring_prep_accept(sqe, op->fd, op->address, op->address_bytes, op->flags);
         break;
     case OP_CONNECT: io_uring_prep_connect(sqe, op->fd, op->address, *op->address_bytes); break;
     case OP_OPEN: io_uring_prep_openat(sqe, AT_FDCWD, op->path, op->flags, op->mode); break;
-    case OP_READY: io_uring_prep_poll_add(sqe, op->fd, (unsigned)op->flags); break;
+    case OP_READY: break; /* never: see above */
     }
 }
 
-static ssize_t run(struct loop *loop, struct op *op)
+static ssize_t run_in_ring(struct loop *loop, struct op *op)
 {
     struct uring *uring = loop->state;
     struct waiter waiter;
@@ -410,11 +376,21 @@ static ssize_t run(struct loop *loop, struct op *op)
     return result;
 }
 
+static ssize_t run(struct loop *loop, struct op *op)
+{
+    struct uring *uring = loop->state;
+
+    if (is_for_sockets(op))
+        return uring->sockets.ops->run(&uring->sockets, op); /* suspends: worker, errno stale */
+    return run_in_ring(loop, op);                            /* suspends: worker, errno stale */
+}
+
 const struct loop_ops weft__loop_uring = {
     .kind = WEFT_LOOP_URING,
     .init = init,
     .destroy = destroy,
     .poll = poll_ring,
+    .help = help,
     .wake = ring_bell,
     .run = run,
     .cancel = cancel,

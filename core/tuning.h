@@ -13,6 +13,10 @@
  * Tokio; a prime, so that it does not fall in step with a program's own rhythm. */
 #    define TUNE_LOOK_OUT         61
 
+/* How long a worker may show no sign of life before another looks into its loop for it: many times
+ * the length of a task, and short beside the scheduler's tick. */
+#    define TUNE_HELD_OFF_NS      INT64_C(100000)
+
 /* Times in a row that a worker takes the task it has just woken before the others get their turn. */
 #    define TUNE_RUN_NEXT_STREAK  3
 

@@ -117,6 +117,7 @@ static void look_out(struct worker *worker)
         (void)weft__timers_fire(&worker->timers, weft__quiet_now(runtime));
     if (worker->loop.ops->is_busy(&worker->loop))
         (void)worker->loop.ops->poll(&worker->loop, 0);
+    weft__ward_look(worker);
     (void)inbox_take(worker, &worker->inbox);
     if (inbox_take(worker, &runtime->inbox))
         weft__park_notify(runtime);

@@ -22,6 +22,7 @@
 #include "core/stack.h"
 #include "core/task.h"
 #include "core/timer.h"
+#include "core/ward.h"
 
 struct fd_table;
 
@@ -51,6 +52,7 @@ struct worker {
     uint32_t seen_ran;                                     /* (w) */
     bool is_searching;                                     /* (w) counted in idle.searching */
     bool is_settling;                                      /* (w) between a task and the next */
+    struct ward ward;                                      /* (w) whom it looks after */
     void *signal_stack;                                    /* (w) see overflow.c */
     struct slot_cache slots;                               /* (w) */
     struct stack_cache stacks;                             /* (w) */

@@ -6,6 +6,7 @@
 #define WEFT_TESTS_TUNING_SMALL_H
 
 #define TUNE_LOOK_OUT        2
+#define TUNE_HELD_OFF_NS     INT64_C(0)
 #define TUNE_RUN_NEXT_STREAK 1
 #define TUNE_DEQUE_CAPACITY  4
 #define TUNE_STEAL_MOST      2

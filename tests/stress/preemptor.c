@@ -4,7 +4,6 @@
 #include "preemptor.h"
 
 #include <errno.h>
-#include <liburing.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -261,24 +260,6 @@ long __wrap_syscall(long number, ...)
     long rc = __real_syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]);
     if (may_sleep)
         wake_up(&old);
-    return rc;
-}
-
-int __real_io_uring_wait_cqes(struct io_uring *, struct io_uring_cqe **, unsigned,
-                              struct __kernel_timespec *, sigset_t *);
-int __wrap_io_uring_wait_cqes(struct io_uring *, struct io_uring_cqe **, unsigned,
-                              struct __kernel_timespec *, sigset_t *);
-
-int __wrap_io_uring_wait_cqes(struct io_uring *ring, struct io_uring_cqe **ret_cqe, unsigned count,
-                              struct __kernel_timespec *limit, sigset_t *mask)
-{
-    sigset_t old;
-
-    if (own == NULL)
-        return __real_io_uring_wait_cqes(ring, ret_cqe, count, limit, mask);
-    fall_asleep(&old);
-    int rc = __real_io_uring_wait_cqes(ring, ret_cqe, count, limit, mask);
-    wake_up(&old);
     return rc;
 }
 
