@@ -87,6 +87,9 @@ void weft__pools_wait_end(void);
  * grows with each job and thread, to *threads how many there are. */
 bool weft__pools_are_asleep(struct pools *pools, uint32_t waiting, uint64_t *moves, int *threads);
 
+/* Whether a job of the CPU pool is on, so that a worker that waits for it may be woken soon: a hint. */
+bool weft__pools_may_end_soon(struct pools *pools);
+
 /* Name and place of the job that the calling thread runs; NULL: none. */
 const char *weft__pools_job_site(void);
 
