@@ -4,6 +4,7 @@
 #include "core/park.h"
 
 #include "core/sys.h"
+#include "core/tuning.h"
 #include "core/worker.h"
 
 #define SEARCHING ((uint64_t)1 << 32)
@@ -23,6 +24,26 @@ static bool unpark_locked(struct runtime *runtime, struct worker *worker)
     return was_asleep;
 }
 
+/* The one to wake, or NULL: one that has not fallen asleep yet needs no system call. */
+static struct worker *unpark_one_locked(struct runtime *runtime)
+{
+    struct worker *sleeper = NULL;
+
+    for (uint32_t i = 0; i < runtime->worker_count; i++) {
+        struct worker *worker = &runtime->workers[i];
+
+        if (worker->park_state == PARK_LOOKING) {
+            (void)unpark_locked(runtime, worker); /* false: it does not sleep */
+            return NULL;
+        }
+        if (worker->park_state == PARK_ASLEEP && !sleeper)
+            sleeper = worker;
+    }
+    if (sleeper)
+        (void)unpark_locked(runtime, sleeper); /* true: it sleeps */
+    return sleeper;
+}
+
 static void notify_slow(struct runtime *runtime)
 {
     struct worker *woken = NULL;
@@ -31,14 +52,7 @@ static void notify_slow(struct runtime *runtime)
     uint64_t counts = load_seq(&runtime->idle.counts); /* E1, once more now that it is stable */
 
     if (searching_in(counts) == 0 && sleeping_in(counts) > 0)
-        for (uint32_t i = 0; i < runtime->worker_count; i++) {
-            struct worker *worker = &runtime->workers[i];
-
-            if (worker->park_state != PARK_RUNNING) {
-                woken = unpark_locked(runtime, worker) ? worker : NULL;
-                break;
-            }
-        }
+        woken = unpark_one_locked(runtime);
     lock_release(&runtime->idle.lock);
     if (woken)
         woken->loop.ops->wake(&woken->loop);
@@ -85,9 +99,9 @@ void weft__park_search_end(struct worker *worker)
     if (!worker->is_searching)
         return;
     worker->is_searching = false;
-    before = sub_seq(&worker->runtime->idle.counts, SEARCHING);
-    if (searching_in(before) == 1)
-        weft__park_notify(worker->runtime); /* more may lie there, and nobody looks any more */
+    before = sub_seq(&worker->runtime->idle.counts, SEARCHING); /* E3: then the queues */
+    if (searching_in(before) == 1 && weft__worker_sees_work(worker, true))
+        weft__park_notify(worker->runtime); /* more lies there, and nobody looks any more */
 }
 
 /* Announces the sleep. From here on whoever publishes work sees this worker: E2. */
@@ -159,11 +173,40 @@ static bool must_look_everywhere(struct worker *worker, bool was_searching)
     return was_searching || searching_in(load_seq(&worker->runtime->idle.counts)) == 0; /* E2 */
 }
 
+/* The last worker that would fall asleep waits a moment for the end of a job of the CPU pool, if the
+ * kernel owes it nothing: so the ender of a short job finds it LOOKING, and needs no system call. */
+static void look_for_jobs(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+    bool saw = false;
+
+    if (worker->spins_lost >= TUNE_PARK_SPINS_LOST &&
+        ++worker->spins_lost % TUNE_PARK_SPINS_AGAIN != 0)
+        return; /* jobs take longer than that */
+    if (load_seq(&runtime->quiet.at_work)) /* starting, or stopping: the pools may not be there */
+        return;
+    if (worker->loop.ops->is_busy(&worker->loop) || !weft__park_all_sleep(runtime) ||
+        !weft__pools_may_end_soon(runtime->pools))
+        return;
+    for (int spin = 0; spin < TUNE_PARK_SPINS && !saw; spin++) {
+        spin_pause();
+        saw = weft__worker_sees_work(worker, true);
+    }
+    worker->spins_lost = saw ? 0 : worker->spins_lost + 1;
+    if (!saw)
+        return;
+    lock_acquire(&runtime->idle.lock);
+    if (worker->park_state == PARK_LOOKING)
+        (void)unpark_locked(runtime, worker); /* searches: nobody need be woken for what it saw */
+    lock_release(&runtime->idle.lock);
+}
+
 void weft__park(struct worker *worker)
 {
     bool was_searching = worker->is_searching;
 
     park_begin(worker);
+    look_for_jobs(worker);
     if (weft__worker_sees_work(worker, must_look_everywhere(worker, was_searching)) ||
         !park_commit(worker)) {
         park_end(worker);

@@ -3,7 +3,8 @@
  *
  *   from     event        to       who         holds afterwards
  *   RUNNING  park_begin   LOOKING  the worker  it counts as sleeping; it looks at all queues once more
- *   LOOKING  park_cancel  RUNNING  the worker  it found work, and counts as searching
+ *   LOOKING  park_end     RUNNING  the worker  it found work, and has it to itself
+ *   LOOKING  unpark       RUNNING  the worker  it waited a moment, and found work: it searches
  *   LOOKING  park_commit  ASLEEP   the worker  every queue was empty after LOOKING was visible
  *   LOOKING  unpark       RUNNING  anyone      the worker does not sleep this round
  *   ASLEEP   unpark       RUNNING  anyone      one wake was sent, by the one who made the change
@@ -21,6 +22,8 @@
  *
  * Edges  E1  push (deque tail, inbox pushed: seq), then counts load seq
  *        E2  counts add seq, then queue loads seq
+ *        E3  counts sub seq by the last searcher, then queue loads seq: who pushed and saw it search
+ *            left it the push
  *
  * A task in a run-next slot is not looked for: its worker runs it next, and waking another for it
  * would cost more than it gains.

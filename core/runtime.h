@@ -90,6 +90,9 @@ bool weft__pools_are_asleep(struct pools *pools, uint32_t waiting, uint64_t *mov
 /* Whether a thread has left, is counted no more, and has yet to end. */
 bool weft__pools_are_left(struct pools *pools);
 
+/* Whether a job of the CPU pool is on, so that a worker that waits for it may be woken soon: a hint. */
+bool weft__pools_may_end_soon(struct pools *pools);
+
 /* Name and place of the job that the calling thread runs; NULL: none. */
 const char *weft__pools_job_site(void);
 

@@ -52,6 +52,16 @@
 /* Spins on a lock before its futex: the longest holder needs about as long. */
 #    define TUNE_LOCK_SPINS       64
 
+/* Spins of a thread of the CPU pool without work before it sleeps: about what sleep and wake cost. Of
+ * several such threads one spins. */
+#    define TUNE_POOL_SPINS       400
+
+/* Spins of the last worker before it sleeps while a job of the CPU pool is on; so many in vain in a
+ * row, and from there on it tries each so-many-th time only. */
+#    define TUNE_PARK_SPINS       200
+#    define TUNE_PARK_SPINS_LOST  4
+#    define TUNE_PARK_SPINS_AGAIN 32
+
 /* Jobs that may wait in one pool's queue before its callers wait for room. */
 #    define TUNE_POOL_BOUND       1024
 

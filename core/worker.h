@@ -63,6 +63,7 @@ struct worker {
     _Atomic uint32_t ran;                   /* (w+) tasks run so far, for thieves of run_next */
     _Alignas(WEFT_LINE) struct inbox inbox; /* (a) tasks that must come here */
     struct timers timers;
+    uint32_t spins_lost; /* (w) looks for the end of a job, in a row, that saw none */
     _Alignas(WEFT_LINE) enum park_state park_state; /* under runtime->idle.lock */
 };
 

@@ -32,6 +32,7 @@ int weft__pools_start(struct runtime *runtime, struct pools **ret_pools)
         {.label = "cpu",
          .limit = cpu > 0 ? (uint32_t)cpu : 1,
          .linger = WEFT_NO_TIMEOUT,
+         .spins = TUNE_POOL_SPINS,
          .class = CLASS_OF_CPU},
         {.label = "block",
          .limit = blocking > 0 ? (uint32_t)blocking : TUNE_BLOCKING_THREADS,
@@ -72,6 +73,11 @@ void weft__pools_free(struct pools *pools)
     for (int i = 0; i < POOLS; i++)
         weft__threads_join(&pools->all[i]);
     weft__sys_free(pools);
+}
+
+bool weft__pools_may_end_soon(struct pools *pools)
+{
+    return load_relaxed(&pools->all[POOL_CPU].live) > 0; /* relaxed: a hint */
 }
 
 bool weft__pools_are_asleep(struct pools *pools, uint32_t waiting, uint64_t *moves, int *threads)

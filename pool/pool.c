@@ -40,7 +40,7 @@ bool weft__pool_wants_thread_locked(struct weft_pool *pool)
 
 int weft__pool_push(struct weft_pool *pool, struct job *job)
 {
-    struct pool_thread *woken = NULL;
+    struct pool_thread *woken = NULL, *sleeper = NULL;
     bool grow = false;
 
     lock_acquire(&pool->lock);
@@ -53,12 +53,12 @@ int weft__pool_push(struct weft_pool *pool, struct job *job)
         job->linked = true;
         or_seq(&job->future.state, FUTURE_QUEUED); /* from here on a cancel may take it */
         add_seq(&pool->live, 1);
-        woken = weft__thread_pop_idle_locked(pool);
+        woken = weft__thread_pop_idle_locked(pool, &sleeper);
         grow = !woken && weft__pool_wants_thread_locked(pool);
     }
     lock_release(&pool->lock);
-    if (woken)
-        weft__futex_wake(&woken->go, 1); /* it may have ended meanwhile: a wake of nobody */
+    if (sleeper)
+        weft__futex_wake(&sleeper->go, 1); /* it may have ended meanwhile: a wake of nobody */
     if (grow)
         weft__thread_start(pool);
     return rc;

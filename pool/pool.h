@@ -38,6 +38,7 @@ struct runtime;
 struct pool_shape {
     const char *label;     /* of its threads: "cpu" gives "weft-cpu-0" */
     uint32_t limit;        /* threads that run jobs at the same time */
+    int spins;             /* that one without work waits before it sleeps */
     int64_t linger;        /* ns that a thread without work stays; WEFT_NO_TIMEOUT: for good */
     enum pool_class class; /* how the threads are scheduled */
 };

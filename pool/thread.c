@@ -50,15 +50,42 @@ const char *weft__pools_job_site(void)
     return thread && thread->current ? future_site(&thread->current->future) : NULL;
 }
 
-struct pool_thread *weft__thread_pop_idle_locked(struct weft_pool *pool)
+struct pool_thread *weft__thread_pop_idle_locked(struct weft_pool *pool,
+                                                 struct pool_thread **ret_sleeper)
 {
     struct link *link = list_pop_first(&pool->idle);
 
+    *ret_sleeper = NULL;
     if (!link)
         return NULL;
     struct pool_thread *thread = container_of(link, struct pool_thread, idle_link);
-    store_seq(&thread->go, 1);
+    if (xchg_seq(&thread->go, GO_GOES) == GO_SLEEPS) /* pairs with spin() */
+        *ret_sleeper = thread;
     return thread;
+}
+
+/* Whether a thread that becomes idle shall wait a moment before it sleeps: one of them does. */
+static bool may_spin_locked(const struct weft_pool *pool)
+{
+    if (pool->shape.spins == 0 || pool->quitting)
+        return false;
+    return list_is_empty(&pool->idle) ||
+           /* relaxed: a hint */
+           load_relaxed(&container_of(pool->idle.first, struct pool_thread, idle_link)->go) !=
+               GO_SPINS;
+}
+
+/* Waits a moment for work to come; who brings it meanwhile need not wake the thread. */
+static void spin(struct pool_thread *thread)
+{
+    uint32_t go = GO_SPINS;
+
+    for (int spins = thread->pool->shape.spins; spins > 0; spins--) {
+        if (load_relaxed(&thread->go) != GO_SPINS) /* relaxed: looked at again under the lock */
+            return;
+        spin_pause();
+    }
+    (void)cas_seq(&thread->go, &go, GO_SLEEPS); /* pairs with pop_idle; false: it goes */
 }
 
 /* Sleeps until there may be work. False: no work for so long that the thread shall leave. */
@@ -69,18 +96,21 @@ static bool sleep_locked(struct pool_thread *thread)
     int64_t until = linger == WEFT_NO_TIMEOUT ? WEFT_NO_TIMEOUT : weft__sys_now() + linger;
     int64_t left = linger;
 
-    store_seq(&thread->go, 0);
+    bool spins = may_spin_locked(pool);
+    store_seq(&thread->go, spins ? GO_SPINS : GO_SLEEPS);
     list_push_first(&pool->idle, &thread->idle_link);
     lock_release(&pool->lock);
-    while (!load_seq(&thread->go) && left > 0) {
-        (void)weft__futex_wait(&thread->go, 0, left); /* woken or late: looked at again */
+    if (spins)
+        spin(thread);
+    while (load_seq(&thread->go) == GO_SLEEPS && left > 0) {
+        (void)weft__futex_wait(&thread->go, GO_SLEEPS, left); /* woken or late: looked at again */
         if (until != WEFT_NO_TIMEOUT)
             left = until - weft__sys_now();
     }
     lock_acquire(&pool->lock);
-    if (load_seq(&thread->go))
+    if (load_seq(&thread->go) == GO_GOES)
         return true;
-    list_remove(&pool->idle, &thread->idle_link); /* P2: go is 0, so it stands there */
+    list_remove(&pool->idle, &thread->idle_link); /* P2: it does not go, so it stands there */
     return false;
 }
 
@@ -291,7 +321,7 @@ void weft__pools_wait_end(void)
 /* Wakes all idle threads, so that they leave. */
 static void quit(struct weft_pool *pool, bool abandon)
 {
-    struct pool_thread *idle;
+    struct pool_thread *idle, *sleeper;
 
     lock_acquire(&pool->lock);
     pool->quitting = true;
@@ -299,10 +329,10 @@ static void quit(struct weft_pool *pool, bool abandon)
     lock_release(&pool->lock);
     do {
         lock_acquire(&pool->lock);
-        idle = weft__thread_pop_idle_locked(pool);
+        idle = weft__thread_pop_idle_locked(pool, &sleeper);
         lock_release(&pool->lock);
-        if (idle)
-            weft__futex_wake(&idle->go, 1);
+        if (sleeper)
+            weft__futex_wake(&sleeper->go, 1);
     } while (idle);
 }
 

@@ -14,13 +14,17 @@
 
 #include "pool/pool.h"
 
+/* SPINS only becomes SLEEPS by the thread itself, and each becomes GOES under the pool's lock, in one
+ * step that tells whether the thread must be woken. */
+enum go_state { GO_SLEEPS, GO_GOES, GO_SPINS };
+
 struct pool_thread {
     struct weft_pool *pool; /* (i) */
     pthread_t handle;       /* (i) written by who starts it */
     uint32_t serial;        /* (i) the number in its name */
     struct link link;       /* of pool->threads; under pool->lock */
     struct link idle_link;  /* of pool->idle; under pool->lock */
-    _Atomic uint32_t go;    /* (a) P2; what its futex waits for */
+    _Atomic uint32_t go;    /* (a) enum go_state: P2; what its futex waits for */
     struct lock lock;       /* of `current`, for who is not this thread */
     struct job *current;    /* what it runs: written by the thread, under lock */
     bool reported;          /* the stopper's: its job was said to go on */
@@ -33,8 +37,10 @@ struct pool_thread *weft__pool_thread(void);
  * thread serves the pool, its queued jobs end with the error. */
 void weft__thread_start(struct weft_pool *pool);
 
-/* Takes the thread that fell asleep last out of `idle`; the caller wakes it: P2. NULL: none. */
-struct pool_thread *weft__thread_pop_idle_locked(struct weft_pool *pool);
+/* Takes the thread that became idle last out of `idle`; NULL: none. *ret_sleeper is the same if it
+ * sleeps: then the caller wakes it. P2. */
+struct pool_thread *weft__thread_pop_idle_locked(struct weft_pool *pool,
+                                                 struct pool_thread **ret_sleeper);
 
 /* Whether a thread that has left, and is counted no more, has yet to end. */
 bool weft__threads_leave_locked(struct weft_pool *pool);

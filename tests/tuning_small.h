@@ -22,6 +22,11 @@
 #define TUNE_WALK_LOOKS      64
 #define TUNE_WALK_PAUSE      200
 
+#define TUNE_POOL_SPINS       2
+#define TUNE_PARK_SPINS       2
+#define TUNE_PARK_SPINS_LOST  1
+#define TUNE_PARK_SPINS_AGAIN 2
+
 #define TUNE_POOL_BOUND       4
 #define TUNE_BLOCKING_THREADS 8
 #define TUNE_NAMES_THREADS    1

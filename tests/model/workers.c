@@ -79,6 +79,13 @@ int64_t weft__quiet_now(const struct runtime *runtime)
     return 0;
 }
 
+/* Always: the last worker looks a moment longer before it sleeps. */
+bool weft__pools_may_end_soon(struct pools *pools)
+{
+    (void)pools;
+    return true;
+}
+
 void weft__overflow_watch_thread(struct worker *worker) { (void)worker; }
 void weft__overflow_unwatch_thread(struct worker *worker) { (void)worker; }
 
