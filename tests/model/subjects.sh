@@ -2,7 +2,7 @@
 # subjects.sh - the subjects of the model checker, and the sources of the library that each is made of
 # (beside the checker and tests/model/<subject>.c).
 
-subjects=(litmus deque park slot lock wait mutex sem rwlock event cond queue future timer gate)
+subjects=(litmus deque park slot lock wait mutex sem rwlock event cond queue future timer gate scope drain io)
 
 tasks="core/wait.c core/lock.c core/task.c core/future.c core/slab.c core/timer.c tests/model/tasks.c"
 
@@ -22,6 +22,9 @@ declare -A sources=(
     [future]="core/await.c core/group.c $tasks"
     [timer]="$tasks"
     [gate]=""
+    [scope]="core/scope.c core/scope_cancel.c core/scope_start.c $tasks"
+    [drain]="core/drain.c $tasks"
+    [io]="core/opslot.c core/fd.c io/call.c $tasks"
 )
 
 # Where the ordered accesses are that a subject must defend: those beside them have subjects of their own.
@@ -41,4 +44,7 @@ declare -A judged=(
     [future]="core/future\.c (weft|tell|look|detach|settle)|core/(await|group)\.|core/slab\.c weft__slab_give"
     [timer]="core/timer\.c"
     [gate]="core/gate\.c weft__(runtime_(enter|leave)|gate)|core/gate\.c until_zero"
+    [scope]="core/scope"
+    [drain]="core/drain\.c|core/task\.c (start|tell_drain) |core/future\.c weft_promise_new_at|core/runtime\.c weft__runtime_is_stopping"
+    [io]="core/(fd|opslot|loop_epoll)\.|io/call\."
 )

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 
+#include "core/local.h"
 #include "core/probe.h"
 
 struct runtime *world;
@@ -15,9 +16,13 @@ static struct saved {
     bool is_saved;
 } * saved;
 static struct worker *workers[MODEL_THREADS];
+static weft_fn runs[MODEL_THREADS];    /* what the model thread is there to run */
 static bool is_between[MODEL_THREADS]; /* the worker's side of a switch */
 
 #define SLOTS 16
+
+/* Some subjects have the real ones. */
+#define ELSEWHERE __attribute__((weak))
 
 void tasks_init(unsigned which)
 {
@@ -29,6 +34,7 @@ void tasks_init(unsigned which)
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         tasks[i] = NULL;
         workers[i] = NULL;
+        runs[i] = NULL;
         is_between[i] = false;
         if (!(which >> i & 1))
             continue;
@@ -54,6 +60,46 @@ __attribute__((noinline)) void tasks_scribble(void)
         frame[i] = 1;
     __asm__ volatile("" : : "r"(frame) : "memory");
 }
+
+/* --- tasks that are really spawned ----------------------------------------------------------- */
+
+void tasks_runner(unsigned thread, weft_fn fn, struct worker *worker)
+{
+    workers[thread] = worker ? worker : model_alloc(sizeof *worker);
+    workers[thread]->runtime = world;
+    weft__timers_init(&workers[thread]->timers);
+    runs[thread] = fn;
+}
+
+void weft__ready_last(struct runtime *runtime, struct task *task)
+{
+    unsigned i = 0;
+
+    model_assert(runtime == world);
+    while (i < MODEL_THREADS && runs[i] != task->fn)
+        i++;
+    model_assert(i < MODEL_THREADS && !tasks[i]);
+    tasks[i] = task;
+    model_post(&runs[i], "spawned");
+}
+
+bool tasks_run(void)
+{
+    unsigned self = model_self();
+    struct task *task;
+    int status;
+
+    model_take(&runs[self], "spawned");
+    task = tasks[self];
+    if (!task)
+        return false;
+    status = task->fn(task->arg);
+    tasks[self] = NULL; /* from here on it is the worker */
+    weft__task_end(world, task, status);
+    return true;
+}
+
+void tasks_run_no_more(unsigned thread) { model_post(&runs[thread], "no more"); }
 
 /* --- the scheduler --------------------------------------------------------------------------- */
 
@@ -150,28 +196,28 @@ int64_t weft__quiet_now(const struct runtime *runtime)
     return 0;
 }
 
-int weft__runtime_enter(struct runtime **ret_runtime)
+ELSEWHERE int weft__runtime_enter(struct runtime **ret_runtime)
 {
     *ret_runtime = world;
     return 0;
 }
 
-void weft__runtime_leave(struct runtime *runtime) { (void)runtime; }
+ELSEWHERE void weft__runtime_leave(struct runtime *runtime) { (void)runtime; }
 
-bool weft__runtime_refuses(const struct runtime *runtime)
+ELSEWHERE bool weft__runtime_refuses(const struct runtime *runtime)
 {
     (void)runtime;
     return false;
 }
 
-bool weft__runtime_is_stopping(const struct runtime *runtime)
+ELSEWHERE bool weft__runtime_is_stopping(const struct runtime *runtime)
 {
     (void)runtime;
     return false;
 }
 
 /* As in core/scope_cancel.c, for a task without scopes. */
-bool weft__task_is_cancelled(struct task *task)
+ELSEWHERE bool weft__task_is_cancelled(struct task *task)
 {
     return load_relaxed(&task->future.shields) == 0 && future_is_cancelled(&task->future);
 }
@@ -200,3 +246,7 @@ int weft__sys_mmap(size_t bytes, void **ret_at)
 }
 
 void *weft__sys_alloc_lines(size_t bytes) { return model_alloc(bytes); }
+
+size_t weft__stack_size(size_t bytes) { return bytes; }
+void weft__locals_share(struct locals *locals) { (void)locals; }
+void weft__locals_drop(struct task *task) { (void)task; }

@@ -21,6 +21,14 @@ void tasks_init(unsigned which);
 /* The worker that the model thread stands for while it is a task. */
 struct worker *tasks_worker(unsigned thread);
 
+/* Set-up: the model thread is a worker that runs the tasks with this function, which core/task.c really
+ * spawns and ends. `worker` NULL: one is made. */
+void tasks_runner(unsigned thread, weft_fn fn, struct worker *worker);
+
+/* Its function: waits for such a task and runs it. Returns false if there will be no more. */
+bool tasks_run(void);
+void tasks_run_no_more(unsigned thread);
+
 /* As weft_cancel of that task. */
 void tasks_cancel(struct task *task);
 

@@ -22,6 +22,8 @@ typedef struct ck_stack {
         return (type *)(void *)((char *)entry - offsetof(type, member)); \
     }
 
+static inline void ck_stack_init(ck_stack_t *stack) { store_relaxed(&stack->head, NULL); }
+
 static inline void ck_stack_push_upmc(ck_stack_t *stack, ck_stack_entry_t *entry)
 {
     ck_stack_entry_t *head = load_relaxed(&stack->head);
