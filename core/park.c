@@ -183,8 +183,8 @@ static void look_for_jobs(struct worker *worker)
     if (worker->spins_lost >= TUNE_PARK_SPINS_LOST &&
         ++worker->spins_lost % TUNE_PARK_SPINS_AGAIN != 0)
         return; /* jobs take longer than that */
-    if (load_seq(&runtime->quiet.at_work)) /* starting, or stopping: the pools may not be there */
-        return;
+    if (load_seq(&runtime->quiet.at_work))
+        return; /* starting, or stopping: the pools may not be there */
     if (worker->loop.ops->is_busy(&worker->loop) || !weft__park_all_sleep(runtime) ||
         !weft__pools_may_end_soon(runtime->pools))
         return;
