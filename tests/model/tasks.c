@@ -71,10 +71,11 @@ void tasks_runner(unsigned thread, weft_fn fn, struct worker *worker)
     runs[thread] = fn;
 }
 
-void weft__ready_last(struct runtime *runtime, struct task *task)
+void weft__ready_last_from(struct worker *worker, struct runtime *runtime, struct task *task)
 {
     unsigned i = 0;
 
+    (void)worker;
     model_assert(runtime == world);
     while (i < MODEL_THREADS && runs[i] != task->fn)
         i++;
