@@ -13,9 +13,10 @@ _Atomic(struct probe *) weft__probe;
 static struct probe *probe_here(void)
 {
     struct runtime *runtime = weft__runtime_own();
+    /* Before the look at the gate: the next run's is set when this one has left the gate (run_trial()). */
+    struct probe *probe = load_seq(&weft__probe);
 
-    /* relaxed: see probe_is_on() */
-    return runtime && runtime == weft__gate_runtime() ? load_relaxed(&weft__probe) : NULL;
+    return runtime && runtime == weft__gate_runtime() ? probe : NULL;
 }
 
 static void cancel(struct probe *probe)
