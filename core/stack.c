@@ -229,6 +229,7 @@ bool weft__stacks_trim(struct stacks *stacks)
         return false;
     lock_acquire(&stacks->lock);
     count = pool_take_warm_locked(stacks, TUNE_STACK_POOL, lows);
+    /* relaxed: a hint */
     store_relaxed(&stacks->warm, (uint32_t)(stacks->pool_count - stacks->cold_count));
     lock_release(&stacks->lock);
     if (count > 0)
