@@ -161,7 +161,7 @@ void weft__slab_give(struct slab *slab, struct slot_cache *cache, struct future 
     uint32_t generation = future_generation(load_relaxed(&future->state)) + 1; /* own until given */
 
     if (generation == 0)
-        generation = 1;                                    /* 0 marks a slot never used */
+        generation = 1; /* 0 marks a slot never used */
     /* Old handles are stale from here on. Release: pairs with look(), which reads a later status first. */
     store_release(&future->state, (uint64_t)generation << 32);
     if (!cache) {
