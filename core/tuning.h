@@ -49,8 +49,11 @@
 #    define TUNE_CHUNK_BYTES      4064
 #    define TUNE_CHUNK_ITEMS      8
 
-/* Spins on a lock before its futex: the longest holder needs about as long. */
-#    define TUNE_LOCK_SPINS       64
+/* Spins on a lock before its futex, four times as long as the longest holder needs; and so many of them
+ * between two looks, at first and at last. */
+#    define TUNE_LOCK_SPINS       256
+#    define TUNE_LOCK_PAUSE_LEAST 8
+#    define TUNE_LOCK_PAUSE_MOST  32
 
 /* Spins of a thread of the CPU pool without work before it sleeps: about what sleep and wake cost. Of
  * several such threads one spins. */

@@ -4,21 +4,23 @@
 #ifndef WEFT_TESTS_MODEL_TUNING_H
 #define WEFT_TESTS_MODEL_TUNING_H
 
-#define TUNE_LOOK_OUT        64
-#define TUNE_RUN_NEXT_STREAK 1
-#define TUNE_DEQUE_CAPACITY  2
-#define TUNE_STEAL_MOST      4
-#define TUNE_STACK_CACHE     1
-#define TUNE_STACK_POOL      2
-#define TUNE_STACK_WARM      4
-#define TUNE_STACK_BATCH     2
-#define TUNE_SLOT_BATCH      2
-#define TUNE_LOCK_SPINS      0
-#define TUNE_CHUNK_BYTES     16
-#define TUNE_CHUNK_ITEMS     2
-#define TUNE_WALK_STEPS      16
-#define TUNE_WALK_LOOKS      64
-#define TUNE_WALK_PAUSE      0
+#define TUNE_LOOK_OUT         64
+#define TUNE_RUN_NEXT_STREAK  1
+#define TUNE_DEQUE_CAPACITY   2
+#define TUNE_STEAL_MOST       4
+#define TUNE_STACK_CACHE      1
+#define TUNE_STACK_POOL       2
+#define TUNE_STACK_WARM       4
+#define TUNE_STACK_BATCH      2
+#define TUNE_SLOT_BATCH       2
+#define TUNE_LOCK_SPINS       0
+#define TUNE_LOCK_PAUSE_LEAST 1
+#define TUNE_LOCK_PAUSE_MOST  1
+#define TUNE_CHUNK_BYTES      16
+#define TUNE_CHUNK_ITEMS      2
+#define TUNE_WALK_STEPS       16
+#define TUNE_WALK_LOOKS       64
+#define TUNE_WALK_PAUSE       0
 
 #define TUNE_POOL_SPINS       1
 #define TUNE_PARK_SPINS       1
