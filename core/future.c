@@ -19,8 +19,9 @@ static struct slot_cache *own_cache(struct runtime *runtime)
     return worker && worker->runtime == runtime ? &worker->slots : NULL;
 }
 
-struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache *cache,
-                                     const struct future_kind *kind, const char *site)
+/* Nobody finds it yet: it is not LIVE. */
+static struct future *new_hidden(struct runtime *runtime, struct slot_cache *cache,
+                                 const struct future_kind *kind, const char *site)
 {
     struct future *future = weft__slab_take(&runtime->slab, cache);
 
@@ -31,8 +32,23 @@ struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache 
     store_relaxed(&future->shields, 0);    /* relaxed: as above */
     store_relaxed(&future->op_key, 0);     /* relaxed: as above */
     store_relaxed(&future->op_loop, NULL); /* relaxed: as above */
-    or_seq(&future->state, FUTURE_LIVE);
     return future;
+}
+
+struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache *cache,
+                                     const struct future_kind *kind, const char *site)
+{
+    struct future *future = new_hidden(runtime, cache, kind, site);
+
+    if (future)
+        or_seq(&future->state, FUTURE_LIVE);
+    return future;
+}
+
+struct future *weft__future_new_hidden(struct runtime *runtime, const struct future_kind *kind,
+                                       const char *site)
+{
+    return new_hidden(runtime, own_cache(runtime), kind, site);
 }
 
 struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,

@@ -97,6 +97,10 @@ struct future *weft__future_new(struct runtime *runtime, const struct future_kin
 struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache *cache,
                                      const struct future_kind *kind, const char *site);
 
+/* A fresh slot that nobody finds yet, by its handle or otherwise; its maker adds LIVE to the state. */
+struct future *weft__future_new_hidden(struct runtime *runtime, const struct future_kind *kind,
+                                       const char *site);
+
 /* Gives back a slot that never became known to anybody. */
 void weft__future_discard(struct runtime *runtime, struct future *future);
 

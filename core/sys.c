@@ -397,6 +397,33 @@ int weft__sys_cpus(void)
     return rc < 0 ? rc : count;
 }
 
+int weft__sys_cpu(void) { return sched_getcpu(); }
+
+int weft__sys_leave_cpu(int cpu)
+{
+    unsigned long mask[128] = {0}; /* 8192 processors */
+    const int bits = 8 * (int)sizeof mask[0];
+    int saved = errno;
+    int rc = fault("affinity");
+
+    if (rc < 0)
+        return rc;
+    if (cpu < 0 || cpu >= 8 * (int)sizeof mask)
+        return -EINVAL;
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    rc = bytes < 0 ? -errno : 0;
+    if (rc == 0) {
+        mask[cpu / bits] &= ~(1UL << cpu % bits);
+        rc = syscall(SYS_sched_setaffinity, 0, (size_t)bytes, mask) < 0 ? -errno : 0;
+    }
+    if (rc == 0) { /* it has moved */
+        mask[cpu / bits] |= 1UL << cpu % bits;
+        rc = syscall(SYS_sched_setaffinity, 0, (size_t)bytes, mask) < 0 ? -errno : 0;
+    }
+    errno = saved;
+    return rc;
+}
+
 int weft__sys_has_shadow_stack(void)
 {
     unsigned long features = 0;

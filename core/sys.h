@@ -92,6 +92,11 @@ int weft__sys_scheduler(int tid, int policy);
 /* How many processors the calling thread may run on ("affinity"). */
 int weft__sys_cpus(void);
 
+/* The processor that the calling thread runs on, -1 if unknown; no system call. And: goes on elsewhere,
+ * now, if it may ("affinity"); it may come back. */
+int weft__sys_cpu(void);
+int weft__sys_leave_cpu(int cpu);
+
 /* 1 if shadow stacks are active in this process, else 0. */
 int weft__sys_has_shadow_stack(void);
 

@@ -59,6 +59,10 @@
  * several such threads one spins. */
 #    define TUNE_POOL_SPINS       400
 
+/* So many times as long, after a sleep so short that it was not worth its price. */
+#    define TUNE_POOL_SPINS_MORE  5
+#    define TUNE_POOL_NAP_NS      INT64_C(50000)
+
 /* Spins of the last worker before it sleeps while a job of the CPU pool is on; so many in vain in a
  * row, and from there on it tries each so-many-th time only. */
 #    define TUNE_PARK_SPINS       200
@@ -67,6 +71,14 @@
 
 /* Jobs that may wait in one pool's queue before its callers wait for room. */
 #    define TUNE_POOL_BOUND       1024
+
+/* Jobs in a row that a thread has got from the processor on which it runs itself before it moves; and
+ * how often at most it does, which costs some 10 us. */
+#    define TUNE_POOL_CLOSE       32
+#    define TUNE_POOL_CLOSE_NS    INT64_C(10000000)
+
+/* Of the permits for it a part so large is kept before it goes back to the semaphore. */
+#    define TUNE_POOL_ROOM_PARTS  16
 
 /* The most threads of the blocking lane unless the options say otherwise, and of the lane for names:
  * look-ups that hang must not take more. */

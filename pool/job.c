@@ -9,18 +9,10 @@
 #include "core/runtime.h"
 #include "pool/thread.h"
 
-void weft__job_give_room(struct job *job)
-{
-    if (job->has_room)
-        (void)weft_sem_release(&job->pool->room); /* cannot overflow: the permit came from there */
-}
-
 void weft__job_complete(struct job *job, int status)
 {
-    struct weft_pool *pool = job->pool;
-
-    weft__future_complete(pool->runtime, &job->future, status); /* the slot may be another's now */
-    weft__pool_job_ended(pool);
+    weft__future_complete(job->pool->runtime, &job->future,
+                          status); /* the slot may be another's now */
 }
 
 void weft__job_end_unrun(struct job *job, int status)
@@ -37,9 +29,10 @@ static void job_cancel(struct future *future, uint32_t generation)
     if (!job_take(future, generation))
         return;
     struct job *job = container_of(future, struct job, future); /* J1: ours */
-    weft__pool_unlink(job->pool, job);
-    weft__job_give_room(job);
+    struct weft_pool *pool = job->pool;
+    weft__pool_unlink(pool, job);
     weft__job_end_unrun(job, -ECANCELED);
+    weft__pool_job_ended(pool);
 }
 
 static const struct future_kind job_kind = {.name = "job", .cancel = job_cancel};
@@ -73,8 +66,12 @@ static int take_room(struct weft_pool *pool, enum job_manner manner, bool *ret_h
     if (waits && weft__pool_thread())
         return 0;
     int rc = weft_sem_try_acquire(&pool->room);
-    if (rc == -EAGAIN && waits)
-        rc = weft_sem_acquire(&pool->room); /* suspends: worker, errno stale */
+    if (rc == -EAGAIN) {
+        weft__pool_want_room(pool);
+        /* suspends: worker, errno stale */
+        rc = waits ? weft_sem_acquire(&pool->room) : weft_sem_try_acquire(&pool->room);
+        weft__pool_want_no_room(pool);
+    }
     *ret_has_room = rc == 0;
     return rc;
 }
@@ -83,7 +80,7 @@ static struct job *job_new(struct weft_pool *pool, const weft_task_options *opti
                            void *arg)
 {
     struct future *future =
-        weft__future_new(pool->runtime, &job_kind, options->site ? options->site : "job");
+        weft__future_new_hidden(pool->runtime, &job_kind, options->site ? options->site : "job");
 
     if (!future)
         return NULL;

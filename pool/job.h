@@ -5,14 +5,16 @@
  * unrun. FUTURE_QUEUED in the future's state word decides who, so that a cancel that comes early or
  * late finds the flag missing, or another generation, and never looks at the rest of the slot.
  *
- *     from    event  to      who                   holds afterwards
- *     NEW     push   QUEUED  who offers it         others may know its fields
+ *          from    event  to      who                   holds afterwards
+ *     HIDDEN  push   QUEUED  who offers it         others may know its fields
  *     QUEUED  take   TAKEN   a thread of the pool  it runs fn, then completes the future
  *     QUEUED  take   TAKEN   cancel, or shutdown   it runs drop, then completes the future
  *
  * Invariants  J1  who has taken a job, and nobody else, reads its fields and completes it
- *             J2  a job holds its room from the offload until it has been taken
- *             J3  pool->live counts the jobs that were queued and are not completed
+ *              J2  a job holds its room from the offload until it has been taken. The pool keeps a part of
+ *                 what has come back, but only while nobody finds too little of it
+ *             J3  entry.offered - ended of the pool is at least the number of jobs that were queued
+ *                 and are not completed; equal as soon as who has completed one has counted that
  */
 #ifndef WEFT_POOL_JOB_H
 #define WEFT_POOL_JOB_H
@@ -23,13 +25,13 @@
 
 struct job {
     struct future future;
-    weft_fn fn;                                     /* (i) */
-    void *arg;                                      /* (i) the caller's, or `val` */
-    void (*drop)(void *arg);                        /* (i) NULL: nothing to do */
-    struct weft_pool *pool;                         /* (i) */
-    struct link link;                               /* of pool->queue, under pool->lock */
-    bool linked;                                    /* in pool->queue; under pool->lock */
-    bool has_room;                                  /* (i) holds a permit of pool->room: J2 */
+    _Alignas(WEFT_LINE) weft_fn fn; /* (i) */
+    void *arg;                      /* (i) the caller's, or `val` */
+    void (*drop)(void *arg);        /* (i) NULL: nothing to do */
+    struct weft_pool *pool;         /* (i) */
+    struct link link;               /* of the entry, then of the queue; under its lock */
+    bool linked;                    /* in one of them */
+    bool has_room;                  /* (i) holds a permit of pool->room: J2 */
     _Alignas(16) unsigned char val[WEFT_VAL_BYTES]; /* (i) the copy that arg points to */
 };
 _Static_assert(sizeof(struct job) <= SLOT_BYTES, "a job fits a slot");
@@ -54,10 +56,8 @@ static inline bool job_take(struct future *future, uint32_t generation)
     return true;
 }
 
-/* Gives the room in the queue back. For who has taken the job, before it ends: J2. */
-void weft__job_give_room(struct job *job);
-
-/* Ends a job that the caller has taken: after fn returned `status`, or unrun. */
+/* Ends a job that the caller has taken: after fn returned `status`, or unrun. The caller counts that
+ * afterwards: J3. */
 void weft__job_complete(struct job *job, int status);
 void weft__job_end_unrun(struct job *job, int status);
 

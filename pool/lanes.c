@@ -77,21 +77,25 @@ void weft__pools_free(struct pools *pools)
 
 bool weft__pools_may_end_soon(struct pools *pools)
 {
-    return load_relaxed(&pools->all[POOL_CPU].live) > 0; /* relaxed: a hint */
+    struct weft_pool *pool = &pools->all[POOL_CPU];
+
+    return load_relaxed(&pool->entry.offered) != load_relaxed(&pool->ended); /* relaxed: a hint */
 }
 
 bool weft__pools_are_asleep(struct pools *pools, uint32_t waiting, uint64_t *moves, int *threads)
 {
-    uint32_t live = 0;
+    uint64_t live = 0;
     bool is_coming = false;
 
     for (int i = 0; i < POOLS; i++) {
         struct weft_pool *pool = &pools->all[i];
 
         lock_acquire(&pool->lock);
-        live += load_seq(&pool->live);
+        uint64_t in_pool = weft__pool_live_locked(pool);
+        live += in_pool;
         is_coming |= pool->starting;
-        *moves += pool->moves;
+        /* relaxed: under the lock; twice what has ended, and what has been offered and has not */
+        *moves += pool->moves + 2 * load_relaxed(&pool->ended) + in_pool;
         *threads += (int)pool->count;
         lock_release(&pool->lock);
     }

@@ -29,9 +29,9 @@ __attribute__((noinline)) struct pool_thread *weft__pool_thread(void)
 
 static void set_current(struct pool_thread *thread, struct job *job)
 {
-    lock_acquire(&thread->lock);
     thread->current = job;
-    lock_release(&thread->lock);
+    /* pairs with next_running() */
+    store_release(&thread->site, job ? future_site(&job->future) : NULL);
 }
 
 bool weft__pools_job_is_cancelled(void)
@@ -50,42 +50,51 @@ const char *weft__pools_job_site(void)
     return thread && thread->current ? future_site(&thread->current->future) : NULL;
 }
 
-struct pool_thread *weft__thread_pop_idle_locked(struct weft_pool *pool,
-                                                 struct pool_thread **ret_sleeper)
+struct pool_thread *weft__thread_pop_idle_locked(struct weft_pool *pool)
 {
     struct link *link = list_pop_first(&pool->idle);
 
-    *ret_sleeper = NULL;
     if (!link)
         return NULL;
     struct pool_thread *thread = container_of(link, struct pool_thread, idle_link);
-    if (xchg_seq(&thread->go, GO_GOES) == GO_SLEEPS) /* pairs with spin() */
-        *ret_sleeper = thread;
+    store_seq(&thread->go, GO_GOES); /* pairs with sleep_locked() */
     return thread;
 }
 
-/* Whether a thread that becomes idle shall wait a moment before it sleeps: one of them does. */
-static bool may_spin_locked(const struct weft_pool *pool)
+/* Waits a moment for work to come: one thread at a time, so that who brings work need wake nobody.
+ * Returns false if it shall not. */
+static bool spin_locked(struct pool_thread *thread)
 {
-    if (pool->shape.spins == 0 || pool->quitting)
+    struct weft_pool *pool = thread->pool;
+    uint64_t moved = pool->moved;
+    bool saw = false;
+
+    if (pool->shape.spins == 0 || thread->has_spun || pool->has_spinner || pool->quitting)
         return false;
-    return list_is_empty(&pool->idle) ||
-           /* relaxed: a hint */
-           load_relaxed(&container_of(pool->idle.first, struct pool_thread, idle_link)->go) !=
-               GO_SPINS;
+    pool->has_spinner = true;
+    weft__pool_show_locked(pool);
+    lock_release(&pool->lock);
+    for (int spins = thread->spins; spins > 0 && !saw; spins--) {
+        spin_pause();
+        saw = load_relaxed(&pool->entry.offered) != moved; /* relaxed: looked at under the lock */
+    }
+    lock_acquire(&pool->lock);
+    pool->has_spinner = false;
+    thread->has_spun = !saw;
+    weft__pool_show_locked(pool); /* before it looks: P4 */
+    return true;
 }
 
-/* Waits a moment for work to come; who brings it meanwhile need not wake the thread. */
-static void spin(struct pool_thread *thread)
+/* It has stopped acting: that shows, so it looks. Returns false if it has done so already. */
+static bool look_locked(struct pool_thread *thread)
 {
-    uint32_t go = GO_SPINS;
-
-    for (int spins = thread->pool->shape.spins; spins > 0; spins--) {
-        if (load_relaxed(&thread->go) != GO_SPINS) /* relaxed: looked at again under the lock */
-            return;
-        spin_pause();
-    }
-    (void)cas_seq(&thread->go, &go, GO_SLEEPS); /* pairs with pop_idle; false: it goes */
+    if (!thread->must_look)
+        return false;
+    thread->must_look = false;
+    lock_release(&thread->pool->lock);
+    weft__quiet_look(thread->pool->runtime); /* I1 there */
+    lock_acquire(&thread->pool->lock);
+    return true;
 }
 
 /* Sleeps until there may be work. False: no work for so long that the thread shall leave. */
@@ -93,46 +102,80 @@ static bool sleep_locked(struct pool_thread *thread)
 {
     struct weft_pool *pool = thread->pool;
     int64_t linger = pool->shape.linger;
-    int64_t until = linger == WEFT_NO_TIMEOUT ? WEFT_NO_TIMEOUT : weft__sys_now() + linger;
+    int64_t begin = weft__sys_now();
+    int64_t until = linger == WEFT_NO_TIMEOUT ? WEFT_NO_TIMEOUT : begin + linger;
     int64_t left = linger;
 
-    bool spins = may_spin_locked(pool);
-    store_seq(&thread->go, spins ? GO_SPINS : GO_SLEEPS);
+    store_seq(&thread->go, GO_SLEEPS);
     list_push_first(&pool->idle, &thread->idle_link);
+    weft__pool_show_locked(pool); /* before it looks: P4 */
+    if (weft__pool_has_jobs_locked(pool))
+        left = 0;
     lock_release(&pool->lock);
-    if (spins)
-        spin(thread);
     while (load_seq(&thread->go) == GO_SLEEPS && left > 0) {
         (void)weft__futex_wait(&thread->go, GO_SLEEPS, left); /* woken or late: looked at again */
         if (until != WEFT_NO_TIMEOUT)
             left = until - weft__sys_now();
     }
+    /* So short a sleep costs more than to look for as long: next time it does. */
+    thread->spins = pool->shape.spins;
+    if (weft__sys_now() - begin < TUNE_POOL_NAP_NS)
+        thread->spins *= TUNE_POOL_SPINS_MORE;
     lock_acquire(&pool->lock);
-    if (load_seq(&thread->go) == GO_GOES)
-        return true;
-    list_remove(&pool->idle, &thread->idle_link); /* P2: it does not go, so it stands there */
-    return false;
+    bool goes = load_seq(&thread->go) == GO_GOES;
+    if (goes)
+        pool->called--;
+    else
+        list_remove(&pool->idle, &thread->idle_link); /* P2: it does not go, so it stands there */
+    weft__pool_show_locked(pool);
+    return goes || weft__pool_has_jobs_locked(pool);
 }
 
 /* The next job for this thread; NULL: it shall leave. */
-static struct job *next_job_locked(struct pool_thread *thread)
+static struct job *next_job_locked(struct pool_thread *thread, uint32_t *ret_room)
 {
     struct weft_pool *pool = thread->pool;
 
     for (;;) {
-        if (pool->count - pool->lent > pool->shape.limit)
-            return NULL; /* a lent place came back */
-        struct job *job = weft__pool_take_locked(pool);
-        if (job)
+        bool is_one_too_many = pool->count - pool->lent > pool->shape.limit; /* a place came back */
+        struct job *job = is_one_too_many ? NULL : weft__pool_take_locked(pool, ret_room);
+
+        if (job) {
+            thread->has_spun = false;
             return job;
-        if (pool->quitting || !sleep_locked(thread))
+        }
+        if ((!is_one_too_many && spin_locked(thread)) || look_locked(thread))
+            continue;
+        if (is_one_too_many || pool->quitting || !sleep_locked(thread))
             return NULL;
     }
 }
 
+/* Kernels that take a processor at rest for a busy one, as in a virtual machine, wake a thread where its
+ * waker runs, and leave it there: offerer and thread take turns, while another processor has
+ * nothing to do. So a thread that has met its jobs' offerer so many times goes elsewhere. */
+static void keep_apart(struct pool_thread *thread)
+{
+    struct weft_pool *pool = thread->pool;
+    int cpu = weft__sys_cpu();
+
+    if (cpu != load_relaxed(&pool->cpu) || pool->shape.spins == 0) { /* relaxed: a hint */
+        thread->close = 0;
+        return;
+    }
+    if (++thread->close < TUNE_POOL_CLOSE)
+        return;
+    thread->close = 0;
+    int64_t now = weft__sys_now();
+    if (now < thread->close_until)
+        return;
+    thread->close_until = now + TUNE_POOL_CLOSE_NS;
+    (void)weft__sys_leave_cpu(cpu); /* or stays: it works there, too */
+}
+
 static void run(struct pool_thread *thread, struct job *job)
 {
-    weft__job_give_room(job);
+    thread->must_look = true;
     if (future_is_cancelled(&job->future)) {
         weft__job_end_unrun(job, -ECANCELED); /* asked for before it started */
         return;
@@ -151,7 +194,11 @@ static void leave_locked(struct pool_thread *thread)
     bool joins = false;
     pthread_t predecessor;
 
+    struct summons summons = {0};
     pool->count--;
+    weft__pool_show_locked(pool);
+    if (!pool->quitting && weft__pool_has_jobs_locked(pool))
+        summons = weft__pool_summon_locked(pool); /* it was on its way, and is one too many: P1 */
     if (pool->quitting && !pool->abandoned) {
         lock_release(&pool->lock);
         return;
@@ -166,6 +213,7 @@ static void leave_locked(struct pool_thread *thread)
         pool->has_left = true;
     }
     lock_release(&pool->lock);
+    weft__pool_bring(pool, &summons);
     if (joins)
         (void)pthread_join(predecessor, NULL); /* has left: a moment at most */
     weft__sys_free(thread);
@@ -198,6 +246,7 @@ static void started_locked(struct weft_pool *pool)
 {
     pool->starting = false;
     pool->moves++;
+    weft__pool_show_locked(pool);
 }
 
 /* Looks, since what it comes for may be over: another thread was quicker, or a cancel. */
@@ -217,14 +266,21 @@ static void *thread_main(void *arg)
     introduce(thread);
     arrive(pool);
     lock_acquire(&pool->lock);
-    for (struct job *job; (job = next_job_locked(thread)) != NULL;) {
-        bool grow = weft__pool_wants_thread_locked(pool);
+    uint32_t room;
+    for (struct job *job; (job = next_job_locked(thread, &room)) != NULL;) {
+        struct summons summons = {0};
 
+        /* relaxed: written under the lock. The entry, too: P4, `call` may have been set only now */
+        if (load_relaxed(&pool->call) == POOL_CALLS && weft__pool_has_jobs_locked(pool))
+            summons = weft__pool_summon_locked(pool);
         lock_release(&pool->lock);
-        if (grow)
-            weft__thread_start(pool);
+        weft__pool_bring(pool, &summons);
+        if (room)
+            weft__pool_give_room(pool, room);
+        keep_apart(thread);
         run(thread, job);
         lock_acquire(&pool->lock);
+        weft__pool_count_end_locked(pool);
     }
     leave_locked(thread);
     return NULL;
@@ -237,6 +293,7 @@ static struct pool_thread *thread_new(struct weft_pool *pool)
     if (!thread)
         return NULL;
     thread->pool = pool;
+    thread->spins = pool->shape.spins;
     lock_acquire(&pool->lock);
     thread->serial = pool->serial++;
     list_push_last(&pool->threads, &thread->link);
@@ -251,6 +308,7 @@ static void start_failed(struct weft_pool *pool, struct pool_thread *thread)
     lock_acquire(&pool->lock);
     started_locked(pool);
     pool->count--;
+    weft__pool_show_locked(pool);
     if (thread)
         list_remove(&pool->threads, &thread->link);
     bool alone = pool->count == pool->lent;
@@ -297,12 +355,14 @@ void weft__pools_wait_begin(void)
         return;
     struct weft_pool *pool = thread->pool;
     lock_acquire(&pool->lock);
+    struct summons summons = {0};
     pool->lent++;
-    bool grow = weft__pool_wants_thread_locked(pool);
+    weft__pool_show_locked(pool); /* before it looks: P4 */
+    if (weft__pool_has_jobs_locked(pool))
+        summons = weft__pool_summon_locked(pool);
     bool stuck = weft__pool_is_stuck_locked(pool);
     lock_release(&pool->lock);
-    if (grow)
-        weft__thread_start(pool);
+    weft__pool_bring(pool, &summons);
     if (stuck)
         weft__pool_drain(pool, -EAGAIN);
 }
@@ -315,13 +375,14 @@ void weft__pools_wait_end(void)
         return;
     lock_acquire(&thread->pool->lock);
     thread->pool->lent--;
+    weft__pool_show_locked(thread->pool);
     lock_release(&thread->pool->lock);
 }
 
 /* Wakes all idle threads, so that they leave. */
 static void quit(struct weft_pool *pool, bool abandon)
 {
-    struct pool_thread *idle, *sleeper;
+    struct pool_thread *idle;
 
     lock_acquire(&pool->lock);
     pool->quitting = true;
@@ -329,10 +390,11 @@ static void quit(struct weft_pool *pool, bool abandon)
     lock_release(&pool->lock);
     do {
         lock_acquire(&pool->lock);
-        idle = weft__thread_pop_idle_locked(pool, &sleeper);
+        idle = weft__thread_pop_idle_locked(pool);
+        pool->called += idle != NULL;
         lock_release(&pool->lock);
-        if (sleeper)
-            weft__futex_wake(&sleeper->go, 1);
+        if (idle)
+            weft__futex_wake(&idle->go, 1); /* it may have ended: a wake of nobody */
     } while (idle);
 }
 
@@ -370,13 +432,11 @@ static bool next_running(struct weft_pool *pool, char *ret_site, size_t bytes)
     for (struct link *link = pool->threads.first; link && !found; link = link->next) {
         struct pool_thread *thread = container_of(link, struct pool_thread, link);
 
-        lock_acquire(&thread->lock);
-        if (thread->current && !thread->reported) {
-            const char *site = future_site(&thread->current->future);
-            (void)snprintf(ret_site, bytes, "%s", site ? site : "?"); /* may cut */
+        const char *site = load_acquire(&thread->site); /* pairs with set_current() */
+        if (site && !thread->reported) {
+            (void)snprintf(ret_site, bytes, "%s", site); /* may cut */
             thread->reported = found = true;
         }
-        lock_release(&thread->lock);
     }
     lock_release(&pool->lock);
     return found;

@@ -25,11 +25,16 @@
 #define TUNE_WALK_PAUSE       200
 
 #define TUNE_POOL_SPINS       2
+#define TUNE_POOL_SPINS_MORE  2
+#define TUNE_POOL_NAP_NS      INT64_C(50000)
 #define TUNE_PARK_SPINS       2
 #define TUNE_PARK_SPINS_LOST  1
 #define TUNE_PARK_SPINS_AGAIN 2
 
 #define TUNE_POOL_BOUND       4
+#define TUNE_POOL_CLOSE       2
+#define TUNE_POOL_CLOSE_NS    INT64_C(0)
+#define TUNE_POOL_ROOM_PARTS  2
 #define TUNE_BLOCKING_THREADS 8
 #define TUNE_NAMES_THREADS    1
 #define TUNE_POOL_STAND_INS   1024

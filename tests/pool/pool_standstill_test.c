@@ -51,7 +51,7 @@ static bool all_sleep(struct runtime *runtime)
 
     for (uint32_t i = 0; i < runtime->worker_count; i++)
         sleep &= bell_is_asleep(load_seq(&runtime->workers[i].loop.bell->asleep));
-    return sleep && load_seq(&weft_cpu()->live) == 0;
+    return sleep && weft__pool_live(weft_cpu()) == 0;
 }
 
 /* Once in a run. */
