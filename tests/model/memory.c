@@ -23,7 +23,7 @@
 #include "core/atomic.h"
 
 struct write {
-    uint64_t value;
+    uint64_t value, name; /* trace.c */
     uint8_t thread;
     int16_t event; /* the sequentially consistent one that it is; -1: none */
     bool carries;  /* `view` is there */
@@ -206,7 +206,11 @@ static struct write *append(struct location *location, uint64_t value, unsigned 
  * plain.c finds a race. */
 static void write_plainly(struct location *location, uint64_t value)
 {
-    append(location, value, MODEL_MAIN);
+    struct write *write;
+    uint64_t before = location->count ? newest(location)->name : location->at;
+
+    write = append(location, value, MODEL_MAIN);
+    write->name = trace_mix(before, value);
     for (unsigned i = 0; i <= MODEL_THREADS; i++)
         views[i].floor[location - locations] = (uint8_t)(location->count - 1);
 }
@@ -256,8 +260,11 @@ static struct location *location_at(const volatile void *at, unsigned bytes)
 void memory_renew(const volatile void *at, size_t bytes)
 {
     for (unsigned i = 0; i < location_count; i++)
-        if (locations[i].at - (uintptr_t)at < bytes)
-            write_plainly(&locations[i], in_memory(at, locations[i].bytes));
+        if (locations[i].at - (uintptr_t)at < bytes) {
+            trace_note(newest(&locations[i])->name);
+            write_plainly(&locations[i],
+                          in_memory((void *)locations[i].at, locations[i].bytes));
+        }
 }
 
 /* --- accesses -------------------------------------------------------------------------------- */
@@ -307,6 +314,7 @@ static void see(struct location *location, unsigned index, enum model_order orde
     struct view *view = &views[model_self()];
     struct write *write = &writes[location->writes[index]];
 
+    trace_note(write->name);
     view->floor[location - locations] = (uint8_t)index;
     (acquires(order) ? location->acquired : location->loaded)[model_self()] =
         view->clock[model_self()];
@@ -349,9 +357,12 @@ static void put(struct location *location, uint64_t value, enum model_order orde
 
     check_buffering(location, order);
 
+    trace_note(newest(location)->name);
+
     struct write *write = append(location, value, self);
     unsigned index = location->count - 1;
 
+    write->name = trace_own();
     view->floor[location - locations] = (uint8_t)index;
     if (order == MODEL_SEQ)
         location->last_seq = index;
@@ -497,8 +508,10 @@ int weft__futex_wait(_Atomic uint32_t *at, uint32_t expected, int64_t ns)
     point(at, true);
     plain_touch(at, "futex");
 
-    uint64_t value = newest(location_at(at, 4))->value;
+    struct write *write = newest(location_at(at, 4));
+    uint64_t value = write->value;
 
+    trace_note(write->name);
     if (schedule_is_told())
         story_add(model_self(), &site, value == expected ? "%#lx: sleeps" : "%#lx: goes on", value);
     if (value == expected)
@@ -533,6 +546,7 @@ void model_hint(const volatile void *at)
 static struct token {
     uint32_t execution;
     const void *key;
+    uint64_t name;
     unsigned count;
     struct view view;
     struct past past;
@@ -563,6 +577,8 @@ void model_post(const void *key, const char *what)
     struct token *token = token_at(key);
     struct set told;
 
+    trace_note(token->name);
+    token->name = trace_own();
     total_tell(&told);
     set_join(&token->told, &told);
     join(&token->view, &views[self]);
@@ -586,6 +602,8 @@ void model_take(const void *key, const char *what)
     while (token->count == 0)
         model_sleep(token);
 
+    trace_note(token->name);
+    token->name = trace_own();
     token->count--;
     join(&views[self], &token->view);
     join_past(&pasts[self], &token->past);

@@ -35,12 +35,21 @@ static struct where places[ARENA_BYTES];
 static uint32_t sizes[ARENA_BYTES / 64]; /* of what begins there */
 static uint32_t freed[ARENA_BYTES / 64]; /* in which execution */
 static uint32_t execution;
-static size_t used;
+static size_t used[MODEL_THREADS + 1];
+
+/* Each thread has a part for itself: where its memory lies depends on nobody else. Set-up has the largest. */
+#define PART_BYTES ((size_t)1 << 16)
 
 void plain_reset(void)
 {
     execution++;
-    used = STACKS;
+    for (unsigned i = 0; i <= MODEL_THREADS; i++)
+        used[i] = STACKS + i * PART_BYTES;
+}
+
+static size_t part_end(unsigned thread)
+{
+    return thread == MODEL_MAIN ? ARENA_BYTES : STACKS + (thread + 1) * PART_BYTES;
 }
 
 void *plain_stack(unsigned thread) { return arena + thread * STACK_BYTES; }
@@ -123,8 +132,12 @@ static void touch(uintptr_t at, size_t bytes, bool is_write, const void *pc)
 {
     size_t offset = at - (uintptr_t)arena, end = offset + bytes;
 
-    if (offset >= ARENA_BYTES || schedule_is_failing())
+    if (schedule_is_failing())
         return;
+    if (offset >= ARENA_BYTES) {
+        trace_variable(at, bytes, is_write);
+        return;
+    }
     if (__builtin_expect(freed[offset / 64] == execution, 0))
         model_fail("thread %u uses memory that was freed, at %p", model_self(), pc);
     while (offset < end) {
@@ -147,15 +160,16 @@ void plain_touch(const volatile void *at, const char *what)
 
 void *model_alloc(size_t bytes)
 {
-    void *memory = arena + used;
+    size_t *mine = &used[model_self()];
+    void *memory = arena + *mine;
 
     bytes = (bytes + 63) & ~(size_t)63;
-    if (bytes > ARENA_BYTES - used) {
+    if (bytes > part_end(model_self()) - *mine) {
         model_fail("the checker has no more memory");
         return arena + STACKS;
     }
-    sizes[used / 64] = (uint32_t)bytes;
-    used += bytes;
+    sizes[*mine / 64] = (uint32_t)bytes;
+    *mine += bytes;
     memset(memory, 0, bytes);
     return memory;
 }

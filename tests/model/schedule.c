@@ -37,6 +37,7 @@ struct thread {
     enum state state;
     const volatile void *key;
     bool rests; /* stopped before a step that nothing has touched since */
+    bool is_at_point; /* and not at the beginning, or just woken */
     const volatile void *next_at;
     bool next_writes;
 };
@@ -48,8 +49,14 @@ unsigned model_running = MODEL_MAIN;
 static struct coroutine outside;
 static const struct model_scenario *running;
 
-static struct {
+/* A free choice of one of so many; or of a thread, `of` 0. */
+static struct choice {
     uint8_t taken, of;
+    uint8_t left; /* the threads that were not yet taken */
+    uint8_t from; /* the running thread, where it could go on; else MODEL_MAIN */
+    uint8_t rests, costs, spent;
+    uint64_t state;
+    uint32_t patience; /* of the running thread, if it goes round in circles */
 } path[PATH_MOST];
 static unsigned depth, known, preemptions, steps, steps_in_row;
 static unsigned lonely_pauses; /* by which nobody came */
@@ -65,33 +72,78 @@ struct model_run model_run = {.bound = 3, .limit = UINT64_MAX};
 
 /* --- choices --------------------------------------------------------------------------------- */
 
-static unsigned choose(unsigned of)
+static struct choice *choice_new(unsigned of)
 {
-    if (of == 1)
-        return 0;
     if (depth == PATH_MOST) {
         fprintf(stderr, "model: a path is too long\n");
         exit(2);
     }
-    if (depth == known) {
-        path[depth].taken = 0;
-        path[depth].of = (uint8_t)of;
-        known++;
-    } else if (path[depth].of != of) {
+    known++;
+    path[depth] = (struct choice){.of = (uint8_t)of};
+    return &path[depth];
+}
+
+static struct choice *choice_again(unsigned of)
+{
+    if (path[depth].of != of) {
         fprintf(stderr, "model: the scenario \"%s\" did not repeat itself\n", running->name);
         exit(2);
     }
-    return path[depth++].taken;
+    return &path[depth];
+}
+
+static unsigned choose(unsigned of)
+{
+    struct choice *choice;
+
+    if (of == 1)
+        return 0;
+    choice = depth == known ? choice_new(of) : choice_again(of);
+    depth++;
+    return choice->taken;
+}
+
+/* Returns false if nothing new comes of it. */
+static bool may_take(const struct choice *choice, unsigned thread)
+{
+    bool goes_on = thread == choice->from;
+    unsigned rests = choice->rests, spent = choice->spent;
+
+    if (!goes_on && choice->costs) {
+        spent++;
+        rests |= choice->costs & ~(1u << MODEL_MAIN);
+    }
+    return trace_visit(trace_mix(choice->state, thread | (goes_on ? choice->patience << 4 : 0)),
+                       rests, spent);
+}
+
+/* Takes the next of the threads that are left. */
+static bool take_thread(struct choice *choice)
+{
+    while (choice->left) {
+        unsigned next = choice->from;
+
+        if (next == MODEL_MAIN || !(choice->left >> next & 1))
+            next = (unsigned)__builtin_ctz(choice->left);
+        choice->left &= (uint8_t)~(1u << next);
+        choice->taken = (uint8_t)next;
+        if (may_take(choice, next))
+            return true;
+    }
+    return false;
 }
 
 static bool next_path(void)
 {
-    while (known > 0 && path[known - 1].taken + 1 == path[known - 1].of)
-        known--;
-    if (known == 0)
-        return false;
-    path[known - 1].taken++;
-    return true;
+    for (; known > 0; known--) {
+        struct choice *last = &path[known - 1];
+
+        if (last->of == 0 ? take_thread(last) : last->taken + 1 < last->of) {
+            last->taken += last->of != 0;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A load that could as well see an old write costs as much as a preemption where a preemption would do the
@@ -118,6 +170,8 @@ unsigned model_choose(unsigned of)
         taken = 0;
     if (is_told) /* also the first: a step may have several */
         script_note_choice(steps, 'c', taken);
+    if (of > 1)
+        trace_note(taken);
     return taken;
 }
 
@@ -143,23 +197,70 @@ static bool all_may_stay(void)
     return true;
 }
 
+static unsigned resting(void)
+{
+    unsigned mask = 0;
+
+    for (unsigned i = 0; i < thread_count; i++)
+        mask |= (unsigned)threads[i].rests << i;
+    return mask;
+}
+
+static uint64_t state_now(void)
+{
+    uint64_t state = trace_of(MODEL_MAIN);
+
+    for (unsigned i = 0; i < thread_count; i++)
+        state = trace_mix(state, trace_of(i) + threads[i].state + 4 * threads[i].is_at_point);
+    return state;
+}
+
+/* Chooses one of the threads in the mask. Returns false if each of them leads to what was visited. */
+static bool choose_thread(unsigned options, bool self_ready, bool is_free, unsigned *ret_next)
+{
+    bool is_single = (options & (options - 1)) == 0;
+    struct choice alone, *choice = &alone;
+
+    *ret_next = (unsigned)__builtin_ctz(options);
+    if (depth < known || is_told) {
+        if (!is_single)
+            *ret_next = choice_again(0)->taken, depth++;
+        return true;
+    }
+    choice = is_single ? &alone : choice_new(0);
+    choice->left = (uint8_t)options;
+    choice->from = (uint8_t)(self_ready ? self : MODEL_MAIN);
+    choice->rests = (uint8_t)resting();
+    choice->costs = 0;
+    if (self_ready && !is_free)
+        choice->costs = (uint8_t)(1u << (threads[self].next_at ? self : MODEL_MAIN));
+    choice->spent = (uint8_t)preemptions;
+    choice->state = state_now();
+    choice->patience = lonely_pauses << 8 | (steps_in_row > SPIN_MOST / 2 ? steps_in_row : 0);
+    if (!take_thread(choice))
+        return false;
+    depth += !is_single;
+    *ret_next = choice->taken;
+    return true;
+}
+
 /* Chooses who goes on. MODEL_MAIN: nobody can. `free`: the running thread does not mind. */
 static unsigned pick(bool is_free)
 {
-    unsigned options[MODEL_THREADS], count = 0;
+    unsigned options = 0, next;
     bool self_ready = self != MODEL_MAIN && threads[self].state == READY, some_rest = false;
 
     if (self_ready && !pauses)
-        options[count++] = self;
+        options |= 1u << self;
     if (is_free || !self_ready || preemptions < model_run.bound)
         for (unsigned i = 0; i < thread_count; i++)
             if (i != self && threads[i].state == READY) {
                 if (!threads[i].rests || script_is_on())
-                    options[count++] = i;
+                    options |= 1u << i;
                 else
                     some_rest = true;
             }
-    if (count == 0) {
+    if (options == 0) {
         /* Who goes round in circles waits for one that rests: nothing new will come of it. */
         is_pruned = some_rest && (!self_ready || lonely_pauses > LONELY_MOST);
         lonely_pauses += pauses;
@@ -168,11 +269,14 @@ static unsigned pick(bool is_free)
     if (script_is_on()) {
         unsigned told = script_thread(steps);
 
-        return told < thread_count && threads[told].state == READY ? told : options[0];
+        if (told < thread_count && threads[told].state == READY)
+            return told;
+        return self_ready && !pauses ? self : (unsigned)__builtin_ctz(options);
     }
-
-    unsigned next = options[choose(count)];
-
+    if (!choose_thread(options, self_ready, is_free, &next)) {
+        is_pruned = true;
+        return MODEL_MAIN;
+    }
     if (self_ready && next != self && !is_free) {
         preemptions++;
         threads[self].rests = threads[self].next_at != NULL;
@@ -205,6 +309,7 @@ void schedule_point(const volatile void *at, bool writes, bool matters)
         return;
     threads[self].next_at = at;
     threads[self].next_writes = writes;
+    threads[self].is_at_point = true;
     if (steps >= STEPS_MOST)
         model_fail("no end after %u steps", steps);
     if (++steps_in_row > SPIN_MOST) {
@@ -219,6 +324,7 @@ void schedule_point(const volatile void *at, bool writes, bool matters)
         go(next);
     }
     rouse(at, writes);
+    trace_note(1);
     if (is_told)
         script_note_step(self);
     steps++;
@@ -241,6 +347,7 @@ void model_sleep(const volatile void *key)
     }
     threads[self].state = ASLEEP;
     threads[self].key = key;
+    threads[self].is_at_point = false;
     leave();
 }
 
@@ -255,7 +362,10 @@ void model_wake(const volatile void *key, unsigned count)
                 sleepers[n++] = i;
         if (n == 0)
             return;
-        threads[sleepers[model_choose(n)]].state = READY;
+        unsigned next = sleepers[model_choose(n)];
+
+        threads[next].state = READY;
+        trace_wake(next);
     }
 }
 
@@ -286,13 +396,14 @@ static void execute(void)
 {
     memory_reset();
     plain_reset();
+    trace_reset();
     depth = preemptions = steps = steps_in_row = lonely_pauses = thread_count = 0;
     is_failing = is_pruned = pauses = false;
     self = MODEL_MAIN;
     running->setup();
     for (unsigned i = 0; i < MODEL_THREADS && running->threads[i].fn; i++) {
         threads[i].state = READY;
-        threads[i].rests = false;
+        threads[i].rests = threads[i].is_at_point = false;
         coroutine_init(&threads[i].coroutine, plain_stack(i), STACK_BYTES, thread_main);
         memory_thread_starts(i);
         thread_count++;
@@ -334,10 +445,11 @@ bool model_run_scenario(const struct model_scenario *scenario, uint64_t *ret_exe
     unsigned bound = model_run.bound;
 
     running = scenario;
-    if (scenario->bound && scenario->bound < bound)
+    if (scenario->bound && scenario->bound < bound && !getenv("ALL3"))
         model_run.bound = scenario->bound;
     known = 0;
     memory_forget();
+    trace_forget();
     do {
         execute();
         count++;
@@ -345,8 +457,8 @@ bool model_run_scenario(const struct model_scenario *scenario, uint64_t *ret_exe
             break;
         if (memory_has_grown()) { /* it was seen with too few choices: from the beginning */
             memory_grown_merge();
+            trace_forget();
             known = 0;
-            path[0].of = 0;
             continue;
         }
         if (!next_path())
