@@ -8,6 +8,7 @@
  *   build/model/deque --replay STRING     tells one execution of the scenario once more
  *   --scenario N, --bound N, --limit N    only the Nth from 1; of preemptions; of executions
  *   --quiet                               only the status
+ *   --slow                                each execution from the beginning: the same must come out
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,8 @@ static bool read_options(char **arg)
             model_run.limit = strtoull(*arg, NULL, 10);
         else if (strcmp(option, "--quiet") == 0)
             model_run.is_quiet = true;
+        else if (strcmp(option, "--slow") == 0)
+            model_run.is_slow = true;
         else if (strcmp(option, "--sites") == 0)
             lists_sites = model_run.is_quiet = true;
         else
@@ -133,6 +136,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "model: see the head of tests/model/main.c for the options\n");
         return 2;
     }
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     mark_dups();
     if (weakened && !weaken(weakened)) {
         fprintf(stderr, "model: %s has no such place: %s\n", model_subject, weakened);

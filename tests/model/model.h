@@ -54,6 +54,9 @@ void model_renew(void *memory, size_t bytes);
  * memory.c). In the set-up. */
 void model_hint(const volatile void *at);
 
+/* A variable that lives longer than an execution, as what was seen in all of them. */
+void model_keep(const volatile void *at, size_t bytes);
+
 /* Ends this execution as a failure. Returns only outside threads (setup, check). */
 void model_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tests/model/engine.h"
+#include "tests/model/undo.h"
 
 struct cell {
     uint32_t execution;
@@ -47,6 +48,8 @@ void plain_reset(void)
         used[i] = STACKS + i * PART_BYTES;
 }
 
+void plain_copy(struct copy *copy) { copy_part(copy, used, sizeof used); }
+
 static size_t part_end(unsigned thread)
 {
     return thread == MODEL_MAIN ? ARENA_BYTES : STACKS + (thread + 1) * PART_BYTES;
@@ -75,6 +78,7 @@ static struct cell *byte_at(size_t offset)
     struct cell *word = word_at(offset);
 
     if (!word->is_split) {
+        undo_note(word, sizeof *word);
         word->is_split = true;
         for (size_t i = 0; i < 4; i++)
             bytes_of[offset / 4 * 4 + i] = *word;
@@ -116,6 +120,9 @@ static bool touch_cell(struct cell *cell, size_t offset, bool is_write, const vo
         race(offset, other, false, pc, "wrote");
         return false;
     }
+    if (!is_write && cell->read_clock[self] == view->clock[self])
+        return true;
+    undo_note(cell, sizeof *cell);
     if (is_write) {
         cell->writer = (uint8_t)self;
         cell->write_clock = view->clock[self];
@@ -134,6 +141,8 @@ static void touch(uintptr_t at, size_t bytes, bool is_write, const void *pc)
 
     if (schedule_is_failing())
         return;
+    if (is_write)
+        undo_note((void *)at, bytes);
     if (offset >= ARENA_BYTES) {
         trace_variable(at, bytes, is_write);
         return;
@@ -184,7 +193,7 @@ void model_free(void *memory)
         if (words[at / 4].execution == execution) /* else nobody has ever touched it */
             touch((uintptr_t)(arena + at), 4, true, __builtin_return_address(0));
     for (size_t at = offset; at < offset + sizes[offset / 64]; at += 64)
-        freed[at / 64] = execution;
+        undo_note(&freed[at / 64], sizeof freed[0]), freed[at / 64] = execution;
 }
 
 void model_renew(void *memory, size_t bytes) { memory_renew(memory, bytes); }

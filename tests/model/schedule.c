@@ -24,6 +24,7 @@
 #include "tests/model/coroutine.h"
 #include "tests/model/engine.h"
 #include "tests/model/run.h"
+#include "tests/model/undo.h"
 
 #define PATH_MOST   4096
 #define STEPS_MOST  3000 /* more: it does not end */
@@ -58,6 +59,12 @@ static struct choice {
     uint64_t state;
     uint32_t patience; /* of the running thread, if it goes round in circles */
 } path[PATH_MOST];
+/* The state at each choice with something left, to go back to. */
+static struct kept {
+    struct copy copy;
+    size_t mark;
+} kept[PATH_MOST];
+static bool wants_keep;
 static unsigned depth, known, preemptions, steps, steps_in_row;
 static unsigned lonely_pauses; /* by which nobody came */
 static bool is_pruned;
@@ -71,6 +78,47 @@ static char failure[512];
 struct model_run model_run = {.bound = 3, .limit = UINT64_MAX};
 
 /* --- choices --------------------------------------------------------------------------------- */
+
+static void copy_threads(struct copy *copy)
+{
+    copy_part(copy, threads, sizeof threads);
+    copy_part(copy, &self, sizeof self);
+    copy_part(copy, &preemptions, sizeof preemptions);
+    copy_part(copy, &steps, sizeof steps);
+    copy_part(copy, &steps_in_row, sizeof steps_in_row);
+    copy_part(copy, &lonely_pauses, sizeof lonely_pauses);
+    copy_part(copy, &pauses, sizeof pauses);
+}
+
+/* Both ways: nobody runs. */
+static void copy_all(struct kept *all, bool is_back)
+{
+    all->copy.used = 0;
+    all->copy.is_back = is_back;
+    if (is_back)
+        undo_back(all->mark);
+    else
+        all->mark = undo_mark();
+    copy_threads(&all->copy);
+    coroutine_copy(&all->copy);
+    memory_copy(&all->copy);
+    total_copy(&all->copy);
+    plain_copy(&all->copy);
+    trace_copy(&all->copy);
+}
+
+/* From here it goes on once for each choice. */
+static void keep(void)
+{
+    if (!undo_is_on)
+        return;
+    if (self == MODEL_MAIN) {
+        copy_all(&kept[depth - 1], false);
+        return;
+    }
+    wants_keep = true;
+    coroutine_switch(&threads[self].coroutine, &outside);
+}
 
 static struct choice *choice_new(unsigned of)
 {
@@ -98,8 +146,11 @@ static unsigned choose(unsigned of)
 
     if (of == 1)
         return 0;
-    choice = depth == known ? choice_new(of) : choice_again(of);
+    if (depth < known)
+        return choice_again(of), path[depth++].taken;
+    choice = choice_new(of);
     depth++;
+    keep();
     return choice->taken;
 }
 
@@ -240,6 +291,8 @@ static bool choose_thread(unsigned options, bool self_ready, bool is_free, unsig
     if (!take_thread(choice))
         return false;
     depth += !is_single;
+    if (choice->left)
+        keep();
     *ret_next = choice->taken;
     return true;
 }
@@ -392,8 +445,28 @@ void model_fail(const char *format, ...)
 
 /* --- executions ------------------------------------------------------------------------------ */
 
+/* Until all have ended or sleep, or it fails. */
+static void run_threads(void)
+{
+    do {
+        wants_keep = false;
+        coroutine_switch(&outside, &threads[self].coroutine);
+        if (wants_keep)
+            copy_all(&kept[depth - 1], false);
+    } while (wants_keep);
+    self = MODEL_MAIN;
+    if (is_failing || is_pruned)
+        return;
+    memory_join_all();
+    if (running->check)
+        running->check();
+}
+
 static void execute(void)
 {
+    undo_is_on = false;
+    undo_reset();
+    coroutine_reset();
     memory_reset();
     plain_reset();
     trace_reset();
@@ -408,13 +481,24 @@ static void execute(void)
         memory_thread_starts(i);
         thread_count++;
     }
-    go(pick(true));
-    self = MODEL_MAIN;
-    if (is_failing || is_pruned)
+    undo_is_on = coroutine_can_copy && !model_run.is_slow && !is_told;
+    self = pick(true);
+    run_threads();
+}
+
+/* From the last choice of the path on. */
+static void execute_rest(void)
+{
+    if (!undo_is_on) {
+        execute();
         return;
-    memory_join_all();
-    if (running->check)
-        running->check();
+    }
+    is_failing = is_pruned = false;
+    copy_all(&kept[known - 1], true);
+    depth = known;
+    if (self == MODEL_MAIN)
+        self = path[known - 1].taken;
+    run_threads();
 }
 
 static void tell(void)
@@ -445,13 +529,13 @@ bool model_run_scenario(const struct model_scenario *scenario, uint64_t *ret_exe
     unsigned bound = model_run.bound;
 
     running = scenario;
-    if (scenario->bound && scenario->bound < bound && !getenv("ALL3"))
+    if (scenario->bound && scenario->bound < bound)
         model_run.bound = scenario->bound;
     known = 0;
     memory_forget();
     trace_forget();
-    do {
-        execute();
+    execute();
+    for (;;) {
         count++;
         if (is_failing)
             break;
@@ -459,11 +543,13 @@ bool model_run_scenario(const struct model_scenario *scenario, uint64_t *ret_exe
             memory_grown_merge();
             trace_forget();
             known = 0;
+            execute();
             continue;
         }
-        if (!next_path())
+        if (count >= model_run.limit || !next_path())
             break;
-    } while (count < model_run.limit);
+        execute_rest();
+    }
     if (is_failing && !model_run.is_quiet)
         tell();
     else if (!model_run.is_quiet)

@@ -21,6 +21,7 @@
 
 #include "tests/model/engine.h"
 #include "tests/model/run.h"
+#include "tests/model/undo.h"
 
 static uint64_t traces[MODEL_THREADS + 1];
 
@@ -85,6 +86,7 @@ void trace_variable(uintptr_t at, size_t bytes, bool is_write)
         if (is_write) {
             if (!is_written)
                 trace_note(word);
+            undo_note(cell, sizeof *cell);
             *cell = (struct cell){word, execution, trace_own()};
         }
     }
@@ -96,6 +98,8 @@ void trace_reset(void)
     for (unsigned i = 0; i <= MODEL_THREADS; i++)
         traces[i] = i + 1;
 }
+
+void trace_copy(struct copy *copy) { copy_part(copy, traces, sizeof traces); }
 
 /* --- states ---------------------------------------------------------------------------------- */
 
