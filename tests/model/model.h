@@ -47,6 +47,9 @@ extern const struct model_scenario model_scenarios[];
 void *model_alloc(size_t bytes);
 void model_free(void *memory);
 
+/* As a write of all of it: for what a function leaves on the stack. */
+void model_overwritten(void *memory, size_t bytes);
+
 /* Gives watched memory a new life, as a new variable on the stack does: what was there is forgotten. */
 void model_renew(void *memory, size_t bytes);
 

@@ -8,13 +8,8 @@
 
 #include "tests/model/model.h"
 
-/* Eight bytes, and as many of them as were there. */
-static struct entry {
-    uintptr_t at;
-    uint32_t bytes;
-    uint64_t was;
-} * entries;
-static size_t count, room;
+struct undo_entry *undo_entries;
+size_t undo_count, undo_room;
 bool undo_is_on;
 
 #define KEPT 4
@@ -34,7 +29,7 @@ static void *more(void *old, size_t bytes)
     return fresh;
 }
 
-void undo_reset(void) { count = 0; }
+void undo_reset(void) { undo_count = 0; }
 
 void model_keep(const volatile void *at, size_t bytes)
 {
@@ -45,7 +40,7 @@ void model_keep(const volatile void *at, size_t bytes)
     kept[i] = (struct kept){(uintptr_t)at, bytes};
 }
 
-static bool is_kept(uintptr_t at)
+bool undo_is_kept(uintptr_t at)
 {
     for (unsigned i = 0; i < KEPT; i++)
         if (at - kept[i].at < kept[i].bytes)
@@ -53,39 +48,26 @@ static bool is_kept(uintptr_t at)
     return false;
 }
 
-void undo_note_slow(const volatile void *at, size_t bytes)
+void undo_more(void)
 {
-    uintptr_t from = (uintptr_t)at, end = from + bytes;
-
-    if (is_kept(from))
-        return;
-    for (; from < end; from += 8) {
-        if (count == room) {
-            room = room ? room * 2 : 4096;
-            entries = more(entries, room * sizeof *entries);
-        }
-        struct entry *entry = &entries[count++];
-
-        entry->at = from;
-        entry->bytes = (uint32_t)(end - from < 8 ? end - from : 8);
-        if (entry->bytes == 8)
-            memcpy(&entry->was, (void *)from, 8);
-        else
-            memcpy(&entry->was, (void *)from, entry->bytes);
-    }
+    undo_room = undo_room ? undo_room * 2 : 4096;
+    undo_entries = more(undo_entries, undo_room * sizeof *undo_entries);
 }
 
-size_t undo_mark(void) { return count; }
+size_t undo_mark(void) { return undo_count; }
 
 void undo_back(size_t mark)
 {
-    while (count > mark) {
-        struct entry *entry = &entries[--count];
+    while (undo_count > mark) {
+        struct undo_entry *entry = &undo_entries[--undo_count];
+        void *at = (void *)entry->at;
 
-        if (entry->bytes == 8)
-            memcpy((void *)entry->at, &entry->was, 8);
-        else
-            memcpy((void *)entry->at, &entry->was, entry->bytes);
+        switch (entry->bytes) {
+        case 16: memcpy(at, entry->was, 16); break;
+        case 8: memcpy(at, entry->was, 8); break;
+        case 4: memcpy(at, entry->was, 4); break;
+        default: memcpy(at, entry->was, entry->bytes);
+        }
     }
 }
 

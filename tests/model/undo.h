@@ -17,12 +17,34 @@
 extern bool undo_is_on;
 
 void undo_reset(void);
-void undo_note_slow(const volatile void *at, size_t bytes);
+bool undo_is_kept(uintptr_t at); /* model_keep */
+
+/* Up to 16 bytes. */
+struct undo_entry {
+    uintptr_t at;
+    size_t bytes;
+    unsigned char was[16];
+};
+
+extern struct undo_entry *undo_entries;
+extern size_t undo_count, undo_room;
+void undo_more(void);
 
 static inline void undo_note(const volatile void *at, size_t bytes)
 {
-    if (undo_is_on)
-        undo_note_slow(at, bytes);
+    const unsigned char *from = (const unsigned char *)at, *end = from + bytes;
+
+    if (!undo_is_on)
+        return;
+    for (; from < end; from += 16) {
+        if (undo_count == undo_room)
+            undo_more();
+        struct undo_entry *entry = &undo_entries[undo_count++];
+
+        entry->at = (uintptr_t)from;
+        entry->bytes = (size_t)(end - from) < 16 ? (size_t)(end - from) : 16;
+        memcpy(entry->was, from, entry->bytes);
+    }
 }
 
 size_t undo_mark(void);
