@@ -31,6 +31,8 @@
 #define SPIN_MOST   200 /* steps in a row: it may wait for another in a loop, which comes free then */
 #define LONELY_MOST 20
 
+#define GOING_ON_KEPT 16
+
 enum state { READY, ASLEEP, ENDED };
 
 struct thread {
@@ -154,12 +156,15 @@ static unsigned choose(unsigned of)
     return choice->taken;
 }
 
-/* Returns false if nothing new comes of it. */
+/* Returns false if nothing new comes of it. Where the same thread goes on only some states are looked up and
+ * kept: two executions that meet are soon at one of these. */
 static bool may_take(const struct choice *choice, unsigned thread)
 {
     bool goes_on = thread == choice->from;
     unsigned rests = choice->rests, spent = choice->spent;
 
+    if (goes_on && choice->state % GOING_ON_KEPT != 0)
+        return true;
     if (!goes_on && choice->costs) {
         spent++;
         rests |= choice->costs & ~(1u << MODEL_MAIN);
