@@ -45,7 +45,7 @@ program() {
     "${cc[@]}" -o "build/model/$name" "${objects[@]}"
 }
 
-# Only what the changed file is part of is compiled again.
+# Only what the changed file is part of is compiled again, as fast as may be.
 changed() {
     local folder=$1 file=$2 name=$3 out=$4 source objects=()
     small "$folder/$file" >"$folder/small" && mv "$folder/small" "$folder/$file"
@@ -53,7 +53,7 @@ changed() {
         if [ "$source" = "$file" ] || grep -qE "(^| |/)$file( |\$)" "$(at "$source").d"; then
             objects+=("$folder/${source//\//_}.o")
             [ "$source" = "$file" ] && source=$folder/$file
-            "${cc[@]}" "${watched[@]}" -w "-I$folder" "${here[@]}" "-ffile-prefix-map=$folder/=" -c "$source" \
+            "${cc[@]}" "${watched[@]}" -O1 -g0 -w "-I$folder" "${here[@]}" "-ffile-prefix-map=$folder/=" -c "$source" \
                 -o "${objects[-1]}"
         else
             objects+=("$(at "$source")")

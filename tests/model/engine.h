@@ -93,6 +93,7 @@ void schedule_point(const volatile void *at, bool writes, bool matters);
 unsigned schedule_read(unsigned of);
 bool schedule_can_pay(void); /* for an execution that is less likely than others */
 void schedule_pay(void);
+extern unsigned schedule_steps;
 extern bool schedule_is_telling, schedule_failed;
 static inline bool schedule_is_told(void) { return schedule_is_telling; }
 static inline bool schedule_is_failing(void) { return schedule_failed; }

@@ -8,6 +8,7 @@
  * so plain writes, and the end of the memory, must come after them.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/model/engine.h"
@@ -29,7 +30,8 @@ struct line {
     uint16_t touched; /* the words that have cells */
 } __attribute__((aligned(16)));
 
-#define LINE ((size_t)64)
+#define LINE         ((size_t)64)
+#define TOUCHES_MOST 1000000u /* between two steps: it does not end */
 
 /* For the story only: where that was. */
 struct where {
@@ -175,10 +177,28 @@ static bool touch_words(size_t offset, size_t end, bool is_write, const void *pc
     return true;
 }
 
+/* Plain code that goes round in circles never comes to a step. */
+static void count_touch(void)
+{
+    static unsigned last_step, count;
+
+    if (last_step != schedule_steps) {
+        last_step = schedule_steps;
+        count = 0;
+    }
+    if (++count == TOUCHES_MOST) {
+        count = 0;
+        model_fail("no end after %u plain accesses", TOUCHES_MOST);
+        if (model_self() == MODEL_MAIN)
+            exit(1); /* set-up or check goes round */
+    }
+}
+
 static void touch(uintptr_t at, size_t bytes, bool is_write, const void *pc)
 {
     size_t offset = at - (uintptr_t)arena;
 
+    count_touch();
     if (schedule_is_failing())
         return;
     if (offset >= ARENA_BYTES) {

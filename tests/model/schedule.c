@@ -31,7 +31,7 @@
 #define SPIN_MOST   200 /* steps in a row: it may wait for another in a loop, which comes free then */
 #define LONELY_MOST 20
 
-#define GOING_ON_KEPT 16
+#define GOING_ON_KEPT 4 /* one of so many */
 
 enum state { READY, ASLEEP, ENDED };
 
@@ -67,7 +67,9 @@ static struct kept {
     size_t mark;
 } kept[PATH_MOST];
 static bool wants_keep;
-static unsigned depth, known, preemptions, steps, steps_in_row;
+unsigned schedule_steps;
+#define steps schedule_steps
+static unsigned depth, known, preemptions, steps_in_row;
 static unsigned lonely_pauses; /* by which nobody came */
 static bool is_pruned;
 static bool pauses; /* the running thread lets others go on */
