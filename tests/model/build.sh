@@ -18,7 +18,7 @@ here=(-Ibuild/model/replace -Itests/model/replace -I. -Icore -Isync -Iio -Ipool)
 # The compiler announces each plain access; plain.c listens, not the library of the sanitizer.
 watched=(-fsanitize=thread --param tsan-instrument-func-entry-exit=0 -U__SANITIZE_THREAD__
     -Dpthread_self=model_pthread_self)
-engine=(tests/model/{coroutine,main,memory,plain,schedule,script,story,sys,total,trace,undo}.c)
+engine=(tests/model/{coroutine,main,memory,path,plain,schedule,script,story,sys,total,trace,undo}.c)
 
 # object SOURCE OUT FLAG...: made anew if a file it was made of is newer.
 object() {

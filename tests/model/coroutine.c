@@ -36,13 +36,13 @@ __asm__(".text\n"
 const bool coroutine_can_copy = true;
 
 /* Each stack, and from where on it is in use while nobody runs on it. */
-#define STACKS 64
+#    define STACKS 64
 static struct stack {
     char *low, *high, *used;
 } stacks[STACKS];
 static unsigned stack_count;
 
-#define BELOW 256 /* what coroutine_switch uses itself, and more */
+#    define BELOW 256 /* what coroutine_switch uses itself, and more */
 
 void coroutine_reset(void) { stack_count = 0; }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/model/run.h"
 
@@ -157,7 +158,9 @@ int main(int argc, char **argv)
     if (lists_sites)
         list_sites();
     else
-        printf("measured: %lu executions of %u scenarios, up to %u preemptions\n",
-               (unsigned long)executions, scenarios, model_run.bound);
+        printf("measured: %lu executions of %u scenarios, up to %u preemptions, %.1f s of a "
+               "processor\n",
+               (unsigned long)executions, scenarios, model_run.bound,
+               (double)clock() / CLOCKS_PER_SEC);
     return 0;
 }

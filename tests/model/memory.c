@@ -291,8 +291,7 @@ void memory_renew(const volatile void *at, size_t bytes)
     for (unsigned i = 0; i < location_count; i++)
         if (locations[i].at - (uintptr_t)at < bytes) {
             trace_note(newest(&locations[i])->name);
-            write_plainly(&locations[i],
-                          in_memory((void *)locations[i].at, locations[i].bytes));
+            write_plainly(&locations[i], in_memory((void *)locations[i].at, locations[i].bytes));
         }
 }
 

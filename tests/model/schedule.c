@@ -1,9 +1,8 @@
 /*
  * schedule - every order of the threads' steps, and every choice, depth first.
  *
- * An execution is a path of choices. It is repeated from the beginning with the last choice changed that
- * can be: no state is ever stored. Who could have gone on but was stopped costs a preemption, of which a
- * bounded number is spent; to sleep and to end cost nothing.
+ * Each execution is a path of choices (path.c). Who could have gone on but was stopped costs a preemption, of
+ * which a bounded number is spent; to sleep and to end cost nothing.
  *
  * Who is stopped before a step rests until another thread has done something that the step depends on
  * (the same location, and one of them writes). If it went on earlier, the step could as well have come
@@ -23,15 +22,13 @@
 
 #include "tests/model/coroutine.h"
 #include "tests/model/engine.h"
+#include "tests/model/path.h"
 #include "tests/model/run.h"
 #include "tests/model/undo.h"
 
-#define PATH_MOST   4096
 #define STEPS_MOST  3000 /* more: it does not end */
 #define SPIN_MOST   200 /* steps in a row: it may wait for another in a loop, which comes free then */
 #define LONELY_MOST 20
-
-#define GOING_ON_KEPT 4 /* one of so many */
 
 enum state { READY, ASLEEP, ENDED };
 
@@ -39,7 +36,7 @@ struct thread {
     struct coroutine coroutine;
     enum state state;
     const volatile void *key;
-    bool rests; /* stopped before a step that nothing has touched since */
+    bool rests;       /* stopped before a step that nothing has touched since */
     bool is_at_point; /* and not at the beginning, or just woken */
     const volatile void *next_at;
     bool next_writes;
@@ -52,24 +49,10 @@ unsigned model_running = MODEL_MAIN;
 static struct coroutine outside;
 static const struct model_scenario *running;
 
-/* A free choice of one of so many; or of a thread, `of` 0. */
-static struct choice {
-    uint8_t taken, of;
-    uint8_t left; /* the threads that were not yet taken */
-    uint8_t from; /* the running thread, where it could go on; else MODEL_MAIN */
-    uint8_t rests, costs, spent;
-    uint64_t state;
-    uint32_t patience; /* of the running thread, if it goes round in circles */
-} path[PATH_MOST];
-/* The state at each choice with something left, to go back to. */
-static struct kept {
-    struct copy copy;
-    size_t mark;
-} kept[PATH_MOST];
 static bool wants_keep;
 unsigned schedule_steps;
 #define steps schedule_steps
-static unsigned depth, known, preemptions, steps_in_row;
+static unsigned preemptions, steps_in_row;
 static unsigned lonely_pauses; /* by which nobody came */
 static bool is_pruned;
 static bool pauses; /* the running thread lets others go on */
@@ -83,127 +66,6 @@ struct model_run model_run = {.bound = 3, .limit = UINT64_MAX};
 
 /* --- choices --------------------------------------------------------------------------------- */
 
-static void copy_threads(struct copy *copy)
-{
-    copy_part(copy, threads, sizeof threads);
-    copy_part(copy, &self, sizeof self);
-    copy_part(copy, &preemptions, sizeof preemptions);
-    copy_part(copy, &steps, sizeof steps);
-    copy_part(copy, &steps_in_row, sizeof steps_in_row);
-    copy_part(copy, &lonely_pauses, sizeof lonely_pauses);
-    copy_part(copy, &pauses, sizeof pauses);
-}
-
-/* Both ways: nobody runs. */
-static void copy_all(struct kept *all, bool is_back)
-{
-    all->copy.used = 0;
-    all->copy.is_back = is_back;
-    if (is_back)
-        undo_back(all->mark);
-    else
-        all->mark = undo_mark();
-    copy_threads(&all->copy);
-    coroutine_copy(&all->copy);
-    memory_copy(&all->copy);
-    total_copy(&all->copy);
-    plain_copy(&all->copy);
-    trace_copy(&all->copy);
-}
-
-/* From here it goes on once for each choice. */
-static void keep(void)
-{
-    if (!undo_is_on)
-        return;
-    if (self == MODEL_MAIN) {
-        copy_all(&kept[depth - 1], false);
-        return;
-    }
-    wants_keep = true;
-    coroutine_switch(&threads[self].coroutine, &outside);
-}
-
-static struct choice *choice_new(unsigned of)
-{
-    if (depth == PATH_MOST) {
-        fprintf(stderr, "model: a path is too long\n");
-        exit(2);
-    }
-    known++;
-    path[depth] = (struct choice){.of = (uint8_t)of};
-    return &path[depth];
-}
-
-static struct choice *choice_again(unsigned of)
-{
-    if (path[depth].of != of) {
-        fprintf(stderr, "model: the scenario \"%s\" did not repeat itself\n", running->name);
-        exit(2);
-    }
-    return &path[depth];
-}
-
-static unsigned choose(unsigned of)
-{
-    struct choice *choice;
-
-    if (of == 1)
-        return 0;
-    if (depth < known)
-        return choice_again(of), path[depth++].taken;
-    choice = choice_new(of);
-    depth++;
-    keep();
-    return choice->taken;
-}
-
-/* Returns false if nothing new comes of it. Where the same thread goes on only some states are looked up and
- * kept: two executions that meet are soon at one of these. */
-static bool may_take(const struct choice *choice, unsigned thread)
-{
-    bool goes_on = thread == choice->from;
-    unsigned rests = choice->rests, spent = choice->spent;
-
-    if (goes_on && choice->state % GOING_ON_KEPT != 0)
-        return true;
-    if (!goes_on && choice->costs) {
-        spent++;
-        rests |= choice->costs & ~(1u << MODEL_MAIN);
-    }
-    return trace_visit(trace_mix(choice->state, thread | (goes_on ? choice->patience << 4 : 0)),
-                       rests, spent);
-}
-
-/* Takes the next of the threads that are left. */
-static bool take_thread(struct choice *choice)
-{
-    while (choice->left) {
-        unsigned next = choice->from;
-
-        if (next == MODEL_MAIN || !(choice->left >> next & 1))
-            next = (unsigned)__builtin_ctz(choice->left);
-        choice->left &= (uint8_t)~(1u << next);
-        choice->taken = (uint8_t)next;
-        if (may_take(choice, next))
-            return true;
-    }
-    return false;
-}
-
-static bool next_path(void)
-{
-    for (; known > 0; known--) {
-        struct choice *last = &path[known - 1];
-
-        if (last->of == 0 ? take_thread(last) : last->taken + 1 < last->of) {
-            last->taken += last->of != 0;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A load that could as well see an old write costs as much as a preemption where a preemption would do the
  * same in most programs. */
 bool schedule_can_pay(void) { return preemptions < model_run.bound || script_is_on(); }
@@ -211,7 +73,7 @@ void schedule_pay(void) { preemptions++; }
 
 unsigned schedule_read(unsigned of)
 {
-    unsigned taken = script_is_on() ? script_choice(steps, 'r') : choose(of);
+    unsigned taken = script_is_on() ? script_choice(steps, 'r') : path_choose(of);
 
     if (taken >= of)
         taken = 0;
@@ -222,7 +84,7 @@ unsigned schedule_read(unsigned of)
 
 unsigned model_choose(unsigned of)
 {
-    unsigned taken = script_is_on() ? script_choice(steps, 'c') : choose(of);
+    unsigned taken = script_is_on() ? script_choice(steps, 'c') : path_choose(of);
 
     if (taken >= of)
         taken = 0;
@@ -276,32 +138,16 @@ static uint64_t state_now(void)
 /* Chooses one of the threads in the mask. Returns false if each of them leads to what was visited. */
 static bool choose_thread(unsigned options, bool self_ready, bool is_free, unsigned *ret_next)
 {
-    bool is_single = (options & (options - 1)) == 0;
-    struct choice alone, *choice = &alone;
+    struct choice choice = {.left = (uint8_t)options,
+                            .from = (uint8_t)(self_ready ? self : MODEL_MAIN),
+                            .rests = (uint8_t)resting(),
+                            .costs = self_ready && !is_free,
+                            .may_rest = threads[self % MODEL_THREADS].next_at != NULL,
+                            .spent = (uint8_t)preemptions,
+                            .state = state_now()};
 
-    *ret_next = (unsigned)__builtin_ctz(options);
-    if (depth < known || is_told) {
-        if (!is_single)
-            *ret_next = choice_again(0)->taken, depth++;
-        return true;
-    }
-    choice = is_single ? &alone : choice_new(0);
-    choice->left = (uint8_t)options;
-    choice->from = (uint8_t)(self_ready ? self : MODEL_MAIN);
-    choice->rests = (uint8_t)resting();
-    choice->costs = 0;
-    if (self_ready && !is_free)
-        choice->costs = (uint8_t)(1u << (threads[self].next_at ? self : MODEL_MAIN));
-    choice->spent = (uint8_t)preemptions;
-    choice->state = state_now();
-    choice->patience = lonely_pauses << 8 | (steps_in_row > SPIN_MOST / 2 ? steps_in_row : 0);
-    if (!take_thread(choice))
-        return false;
-    depth += !is_single;
-    if (choice->left)
-        keep();
-    *ret_next = choice->taken;
-    return true;
+    choice.patience = lonely_pauses << 8 | (steps_in_row > SPIN_MOST / 2 ? steps_in_row : 0);
+    return path_choose_thread(&choice, ret_next);
 }
 
 /* Chooses who goes on. MODEL_MAIN: nobody can. `free`: the running thread does not mind. */
@@ -452,6 +298,28 @@ void model_fail(const char *format, ...)
 
 /* --- executions ------------------------------------------------------------------------------ */
 
+void schedule_copy(struct copy *copy)
+{
+    copy_part(copy, threads, sizeof threads);
+    copy_part(copy, &self, sizeof self);
+    copy_part(copy, &preemptions, sizeof preemptions);
+    copy_part(copy, &steps, sizeof steps);
+    copy_part(copy, &steps_in_row, sizeof steps_in_row);
+    copy_part(copy, &lonely_pauses, sizeof lonely_pauses);
+    copy_part(copy, &pauses, sizeof pauses);
+}
+
+/* From here it goes on once for each choice. */
+void schedule_keep(void)
+{
+    if (self == MODEL_MAIN) {
+        path_keep();
+        return;
+    }
+    wants_keep = true;
+    coroutine_switch(&threads[self].coroutine, &outside);
+}
+
 /* Until all have ended or sleep, or it fails. */
 static void run_threads(void)
 {
@@ -459,7 +327,7 @@ static void run_threads(void)
         wants_keep = false;
         coroutine_switch(&outside, &threads[self].coroutine);
         if (wants_keep)
-            copy_all(&kept[depth - 1], false);
+            path_keep();
     } while (wants_keep);
     self = MODEL_MAIN;
     if (is_failing || is_pruned)
@@ -477,7 +345,8 @@ static void execute(void)
     memory_reset();
     plain_reset();
     trace_reset();
-    depth = preemptions = steps = steps_in_row = lonely_pauses = thread_count = 0;
+    path_begin();
+    preemptions = steps = steps_in_row = lonely_pauses = thread_count = 0;
     is_failing = is_pruned = pauses = false;
     self = MODEL_MAIN;
     running->setup();
@@ -501,10 +370,11 @@ static void execute_rest(void)
         return;
     }
     is_failing = is_pruned = false;
-    copy_all(&kept[known - 1], true);
-    depth = known;
+
+    unsigned taken = path_go_back();
+
     if (self == MODEL_MAIN)
-        self = path[known - 1].taken;
+        self = taken;
     run_threads();
 }
 
@@ -538,7 +408,7 @@ bool model_run_scenario(const struct model_scenario *scenario, uint64_t *ret_exe
     running = scenario;
     if (scenario->bound && scenario->bound < bound)
         model_run.bound = scenario->bound;
-    known = 0;
+    path_forget();
     memory_forget();
     trace_forget();
     execute();
@@ -549,11 +419,11 @@ bool model_run_scenario(const struct model_scenario *scenario, uint64_t *ret_exe
         if (memory_has_grown()) { /* it was seen with too few choices: from the beginning */
             memory_grown_merge();
             trace_forget();
-            known = 0;
+            path_forget();
             execute();
             continue;
         }
-        if (count >= model_run.limit || !next_path())
+        if (count >= model_run.limit || !path_next())
             break;
         execute_rest();
     }

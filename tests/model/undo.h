@@ -74,6 +74,7 @@ static inline void copy_part(struct copy *copy, void *at, size_t bytes)
 void coroutine_copy(struct copy *copy);
 void memory_copy(struct copy *copy);
 void plain_copy(struct copy *copy);
+void schedule_copy(struct copy *copy);
 void total_copy(struct copy *copy);
 void trace_copy(struct copy *copy);
 
