@@ -15,9 +15,10 @@ cc=(gcc -std=gnu11 -O2 -g -Wall -Wextra -Wno-missing-field-initializers -Werror 
 small() { sed 's/#define WAITLIST_BATCH 32/#define WAITLIST_BATCH 1/' "$1"; }
 
 here=(-Ibuild/model/replace -Itests/model/replace -I. -Icore -Isync -Iio -Ipool)
-# The compiler announces each plain access; plain.c listens, not the library of the sanitizer.
+# The compiler announces each plain access but those of memcpy; plain.c listens, not the library of the
+# sanitizer.
 watched=(-fsanitize=thread --param tsan-instrument-func-entry-exit=0 -U__SANITIZE_THREAD__
-    -Dpthread_self=model_pthread_self)
+    -Dpthread_self=model_pthread_self -Dmemcpy=model_memcpy)
 engine=(tests/model/{coroutine,main,memory,path,plain,schedule,script,story,sys,total,trace,undo}.c)
 
 # object SOURCE OUT FLAG...: made anew if a file it was made of is newer.

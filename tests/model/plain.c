@@ -316,6 +316,16 @@ void __tsan_write_range(void *at, size_t bytes)
     touch((uintptr_t)at, bytes, true, __builtin_return_address(0));
 }
 
+/* What the watched sources are compiled with in the place of memcpy. */
+void *model_memcpy(void *to, const void *from, size_t bytes);
+
+void *model_memcpy(void *to, const void *from, size_t bytes)
+{
+    touch((uintptr_t)from, bytes, false, __builtin_return_address(0));
+    touch((uintptr_t)to, bytes, true, __builtin_return_address(0));
+    return memcpy(to, from, bytes);
+}
+
 #define ACCESS(name, bytes, is_write) \
     void name(void *at);              \
     void name(void *at) { touch((uintptr_t)at, bytes, is_write, __builtin_return_address(0)); }
