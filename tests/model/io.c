@@ -471,7 +471,7 @@ const struct model_scenario model_scenarios[] = {
       {"kernel", ring_completes, 1},
       {"canceller", cancel_first, 0}},
      check_other,
-     0},
+     2},
     {"the ring: a close and a cancel",
      ring_two_tasks,
      {{"task", read_one, 0},

@@ -175,7 +175,7 @@ const struct model_scenario model_scenarios[] = {
      three_tasks,
      {{"a", once_cancellable, 0}, {"b", once, 0}, {"c", once, 0}, {"canceller", cancel_first, 0}},
      check_3,
-     0},
+     2},
     {"try against unlock", two_tasks, {{"a", try_once, 0}, {"b", twice, 0}}, check_3, 0},
     {"the next owner frees it",
      two_tasks,

@@ -143,7 +143,7 @@ const struct model_scenario model_scenarios[] = {
       {"c", read_and_join, 0},
       {"canceller", cancel_first, 0}},
      check_1,
-     0},
+     2},
     {"a cancelled writer, another waits",
      three_tasks,
      {{"a", write_cancellable, 0}, {"b", write_once, 0}, {"canceller", cancel_first, 0}},

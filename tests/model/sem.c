@@ -160,7 +160,7 @@ const struct model_scenario model_scenarios[] = {
      two_tasks_0,
      {{"a", take_2, 0}, {"b", take_1, 0}, {"c", bring_2, 0}, {"d", bring_1, 0}},
      check_both,
-     0},
+     2},
     {"a cancelled first lets the second in",
      two_tasks_0,
      {{"a", take_2, 0}, {"b", take_1, 0}, {"c", bring_1, 0}, {"canceller", cancel_first, 0}},

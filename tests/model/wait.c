@@ -548,7 +548,7 @@ const struct model_scenario model_scenarios[] = {
       {"c", take, 0},
       {"other", cancel_and_give_two, 0}},
      check_others_had_it,
-     0},
+     2},
     {"a condition that is looked at again",
      again_task,
      {{"task", wait_for_condition, 0}, {"other", fulfil, 0}},
