@@ -5,8 +5,8 @@
  *     tests/model/<subject>.c: objects, what each thread does, what must hold  '--> build/model/<subject>
  *
  * A model thread is a coroutine. Before each atomic access the checker chooses who goes on; a load then
- * chooses among the writes that it may see. All choices are visited depth first, each execution from the
- * beginning along a prefix of choices (schedule.c). Futexes and other sleeps block truly: a state in which
+ * chooses among the writes that it may see. All choices are visited depth first (path.c), but for those that
+ * lead to a state which was visited (trace.c). Futexes and other sleeps block truly: a state in which
  * all sleep is a lost wake-up. Plain data of the sources is watched through the calls that the compiler
  * inserts for ThreadSanitizer, which plain.c answers instead: each race, and each access to freed memory,
  * is a failure.
