@@ -340,10 +340,20 @@ part_model() {
     make_ready || return
     . tests/model/subjects.sh
     check "building the subjects" tests/model/build.sh
+    # Two at a time; reported in order, as they end.
+    printf '%s\n' "${subjects[@]}" | xargs -P2 -I{} sh -c \
+        'build/model/{} >"$0/{}.said" 2>&1; echo $? >"$0/{}.ended"' "$work" &
     for subject in "${subjects[@]}"; do
-        check "$subject" build/model/"$subject"
+        check "$subject" model_ended "$subject"
     done
+    wait $!
     check "mutants" tests/model/mutants.sh
+}
+
+model_ended() {
+    until [ -s "$work/$1.ended" ]; do sleep 0.1; done
+    cat "$work/$1.said"
+    return "$(cat "$work/$1.ended")"
 }
 
 about_symbols() { echo "what the libraries show and how they are linked"; }

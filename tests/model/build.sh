@@ -15,10 +15,11 @@ cc=(gcc -std=gnu11 -O2 -g -Wall -Wextra -Wno-missing-field-initializers -Werror 
 small() { sed 's/#define WAITLIST_BATCH 32/#define WAITLIST_BATCH 1/' "$1"; }
 
 here=(-Ibuild/model/replace -Itests/model/replace -I. -Icore -Isync -Iio -Ipool)
-# The compiler announces each plain access; plain.c listens, not the library of the sanitizer.
+# The compiler announces each plain access but those of memcpy; plain.c listens, not the library of the
+# sanitizer.
 watched=(-fsanitize=thread --param tsan-instrument-func-entry-exit=0 -U__SANITIZE_THREAD__
-    -Dpthread_self=model_pthread_self)
-engine=(tests/model/{coroutine,main,memory,plain,schedule,script,story,sys,total}.c)
+    -Dpthread_self=model_pthread_self -Dmemcpy=model_memcpy)
+engine=(tests/model/{coroutine,main,memory,path,plain,schedule,script,story,sys,total,trace,undo}.c)
 
 # object SOURCE OUT FLAG...: made anew if a file it was made of is newer.
 object() {
@@ -45,7 +46,7 @@ program() {
     "${cc[@]}" -o "build/model/$name" "${objects[@]}"
 }
 
-# Only what the changed file is part of is compiled again.
+# Only what the changed file is part of is compiled again, as fast as may be.
 changed() {
     local folder=$1 file=$2 name=$3 out=$4 source objects=()
     small "$folder/$file" >"$folder/small" && mv "$folder/small" "$folder/$file"
@@ -53,7 +54,7 @@ changed() {
         if [ "$source" = "$file" ] || grep -qE "(^| |/)$file( |\$)" "$(at "$source").d"; then
             objects+=("$folder/${source//\//_}.o")
             [ "$source" = "$file" ] && source=$folder/$file
-            "${cc[@]}" "${watched[@]}" -w "-I$folder" "${here[@]}" "-ffile-prefix-map=$folder/=" -c "$source" \
+            "${cc[@]}" "${watched[@]}" -O1 -g0 -w "-I$folder" "${here[@]}" "-ffile-prefix-map=$folder/=" -c "$source" \
                 -o "${objects[-1]}"
         else
             objects+=("$(at "$source")")

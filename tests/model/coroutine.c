@@ -4,6 +4,10 @@
  */
 #include "tests/model/coroutine.h"
 
+#include <stdint.h>
+
+#include "tests/model/undo.h"
+
 #if defined(__x86_64__)
 
 void model__switch(void **save_sp, void *load_sp);
@@ -29,23 +33,59 @@ __asm__(".text\n"
         "    ret\n"
         ".size model__switch, . - model__switch\n");
 
+const bool coroutine_can_copy = true;
+
+/* Each stack, and from where on it is in use while nobody runs on it. */
+#    define STACKS 64
+static struct stack {
+    char *low, *high, *used;
+} stacks[STACKS];
+static unsigned stack_count;
+
+#    define BELOW 256 /* what coroutine_switch uses itself, and more */
+
+void coroutine_reset(void) { stack_count = 0; }
+
 void coroutine_init(struct coroutine *coroutine, void *low, size_t bytes, void (*entry)(void))
 {
     void **top = (void **)(void *)((char *)low + bytes);
 
+    if (stack_count == STACKS)
+        __builtin_trap();
+    stacks[stack_count++] = (struct stack){low, (char *)low + bytes, (char *)(top - 8)};
     *--top = NULL; /* keeps the stack aligned as after a call */
     *--top = (void *)entry;
     for (int i = 0; i < 6; i++)
         *--top = NULL;
+    undo_note(&coroutine->sp, sizeof coroutine->sp);
     coroutine->sp = top;
 }
 
 void coroutine_switch(struct coroutine *from, struct coroutine *to)
 {
+    char *here = __builtin_frame_address(0);
+
+    for (unsigned i = 0; i < stack_count; i++)
+        if (here > stacks[i].low && here <= stacks[i].high)
+            stacks[i].used = here - BELOW;
+    undo_note(&from->sp, sizeof from->sp);
     model__switch(&from->sp, to->sp);
 }
 
+void coroutine_copy(struct copy *copy)
+{
+    copy_part(copy, &stack_count, sizeof stack_count);
+    copy_part(copy, stacks, stack_count * sizeof stacks[0]);
+    for (unsigned i = 0; i < stack_count; i++)
+        copy_part(copy, stacks[i].used, (size_t)(stacks[i].high - stacks[i].used));
+}
+
 #else
+
+const bool coroutine_can_copy = false;
+
+void coroutine_reset(void) {}
+void coroutine_copy(struct copy *copy) { (void)copy; }
 
 /* More than there are stacks in an execution; the oldest are used again. */
 #    define CONTEXTS 256

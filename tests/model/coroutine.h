@@ -4,6 +4,7 @@
 #ifndef WEFT_TESTS_MODEL_COROUTINE_H
 #define WEFT_TESTS_MODEL_COROUTINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #if defined(__x86_64__)
@@ -23,6 +24,12 @@ struct coroutine {
 
 /* Makes `coroutine` begin with entry(), which never returns, on this stack. */
 void coroutine_init(struct coroutine *coroutine, void *low, size_t bytes, void (*entry)(void));
+
+/* Whether stacks can be copied and put back, with undo.h. */
+extern const bool coroutine_can_copy;
+
+/* All stacks are given up. */
+void coroutine_reset(void);
 
 /* Goes on with `to`; returns when somebody switches to `from`. */
 void coroutine_switch(struct coroutine *from, struct coroutine *to);

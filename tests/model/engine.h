@@ -76,11 +76,24 @@ void plain_touch(const volatile void *at, const char *what);
 void *plain_stack(unsigned thread);
 bool plain_offset(uint64_t value, size_t *ret_offset);
 
+/* trace.c */
+void trace_reset(void);
+void trace_note(uint64_t what); /* the running thread sees it */
+uint64_t trace_own(void);       /* names what the running thread has just done */
+uint64_t trace_of(unsigned thread);
+uint64_t trace_mix(uint64_t a, uint64_t b);
+void trace_wake(unsigned thread);
+void trace_variable(uintptr_t at, size_t bytes, bool is_write);
+void trace_forget(void);
+bool trace_visit(uint64_t state, unsigned resting, unsigned spent);
+uint64_t trace_states(void);
+
 /* schedule.c */
 void schedule_point(const volatile void *at, bool writes, bool matters);
 unsigned schedule_read(unsigned of);
 bool schedule_can_pay(void); /* for an execution that is less likely than others */
 void schedule_pay(void);
+extern unsigned schedule_steps;
 extern bool schedule_is_telling, schedule_failed;
 static inline bool schedule_is_told(void) { return schedule_is_telling; }
 static inline bool schedule_is_failing(void) { return schedule_failed; }

@@ -142,6 +142,6 @@ const struct model_scenario model_scenarios[] = {
      one_task,
      {{"task", wait, 0}, {"setter", say_and_set, 0}, {"canceller", cancel_first, 0}},
      check_cancel,
-     2},
+     0},
     {0},
 };

@@ -8,10 +8,12 @@
  *   build/model/deque --replay STRING     tells one execution of the scenario once more
  *   --scenario N, --bound N, --limit N    only the Nth from 1; of preemptions; of executions
  *   --quiet                               only the status
+ *   --slow                                each execution from the beginning: the same must come out
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/model/run.h"
 
@@ -116,6 +118,8 @@ static bool read_options(char **arg)
             model_run.limit = strtoull(*arg, NULL, 10);
         else if (strcmp(option, "--quiet") == 0)
             model_run.is_quiet = true;
+        else if (strcmp(option, "--slow") == 0)
+            model_run.is_slow = true;
         else if (strcmp(option, "--sites") == 0)
             lists_sites = model_run.is_quiet = true;
         else
@@ -133,6 +137,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "model: see the head of tests/model/main.c for the options\n");
         return 2;
     }
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     mark_dups();
     if (weakened && !weaken(weakened)) {
         fprintf(stderr, "model: %s has no such place: %s\n", model_subject, weakened);
@@ -153,7 +158,9 @@ int main(int argc, char **argv)
     if (lists_sites)
         list_sites();
     else
-        printf("measured: %lu executions of %u scenarios, up to %u preemptions\n",
-               (unsigned long)executions, scenarios, model_run.bound);
+        printf("measured: %lu executions of %u scenarios, up to %u preemptions, %.1f s of a "
+               "processor\n",
+               (unsigned long)executions, scenarios, model_run.bound,
+               (double)clock() / CLOCKS_PER_SEC);
     return 0;
 }

@@ -21,9 +21,10 @@
 #include <string.h>
 
 #include "core/atomic.h"
+#include "tests/model/undo.h"
 
 struct write {
-    uint64_t value;
+    uint64_t value, name; /* trace.c */
     uint8_t thread;
     int16_t event; /* the sequentially consistent one that it is; -1: none */
     bool carries;  /* `view` is there */
@@ -39,7 +40,7 @@ struct location {
     unsigned last_seq; /* index of the last sequentially consistent write; 0: none */
     /* When each thread loaded it last, since it wrote it; with acquire, and without. 0: it did not. */
     uint16_t acquired[MODEL_THREADS + 1], loaded[MODEL_THREADS + 1];
-    uint16_t writes[MODEL_WRITES];
+    uint16_t *writes;
 };
 
 /* Who reads and writes an address, over all executions of a scenario: where only one thread comes nobody
@@ -56,6 +57,7 @@ struct users {
 static struct write writes[WRITES];
 static unsigned write_count;
 static struct location locations[MODEL_LOCATIONS];
+static uint16_t writes_at[MODEL_LOCATIONS][MODEL_WRITES];
 static unsigned location_count;
 struct view memory_views[MODEL_THREADS + 1];
 #define views memory_views
@@ -67,6 +69,19 @@ static struct slot {
     uintptr_t at;
 } slots[SLOTS];
 static uint32_t execution;
+
+#define TOKENS 64
+
+/* What stands for a scheduler: who takes has seen all that the poster had. */
+static struct token {
+    const void *key;
+    uint64_t name;
+    unsigned count;
+    struct view view;
+    struct past past;
+    struct set told;
+} tokens[TOKENS];
+static unsigned token_count;
 
 static uintptr_t hints[8];
 static unsigned hint_count;
@@ -93,12 +108,24 @@ static void join_past(struct past *into, const struct past *from)
 void memory_reset(void)
 {
     execution++;
-    write_count = location_count = hint_count = 0;
+    write_count = location_count = hint_count = token_count = 0;
     total_reset();
     memset(views, 0, sizeof views);
     memset(pasts, 0, sizeof pasts);
     for (unsigned i = 0; i <= MODEL_THREADS; i++)
         views[i].clock[i] = 1;
+}
+
+/* Writes stay as they are: those that are too many are only forgotten. */
+void memory_copy(struct copy *copy)
+{
+    copy_part(copy, &write_count, sizeof write_count);
+    copy_part(copy, &location_count, sizeof location_count);
+    copy_part(copy, &token_count, sizeof token_count);
+    copy_part(copy, locations, location_count * sizeof locations[0]);
+    copy_part(copy, tokens, token_count * sizeof tokens[0]);
+    copy_part(copy, views, sizeof views);
+    copy_part(copy, pasts, sizeof pasts);
 }
 
 /* A thread knows all that the set-up did. */
@@ -206,7 +233,11 @@ static struct write *append(struct location *location, uint64_t value, unsigned 
  * plain.c finds a race. */
 static void write_plainly(struct location *location, uint64_t value)
 {
-    append(location, value, MODEL_MAIN);
+    struct write *write;
+    uint64_t before = location->count ? newest(location)->name : location->at;
+
+    write = append(location, value, MODEL_MAIN);
+    write->name = trace_mix(before, value);
     for (unsigned i = 0; i <= MODEL_THREADS; i++)
         views[i].floor[location - locations] = (uint8_t)(location->count - 1);
 }
@@ -220,6 +251,7 @@ static struct location *location_new(const volatile void *at, unsigned bytes)
     struct location *location = &locations[location_count++];
     location->at = (uintptr_t)at;
     location->bytes = bytes;
+    location->writes = writes_at[location - locations];
     location->count = 0;
     location->last_seq = 0;
     memset(location->acquired, 0, sizeof location->acquired);
@@ -235,7 +267,8 @@ static struct location *location_at(const volatile void *at, unsigned bytes)
     for (;; i = (i + 1) & (SLOTS - 1)) {
         struct slot *slot = &slots[i];
 
-        if (slot->execution != execution) {
+        if (slot->execution != execution || slot->location >= location_count ||
+            locations[slot->location].at != slot->at) {
             struct location *fresh = location_new(at, bytes);
 
             *slot = (struct slot){execution, (uint16_t)(fresh - locations), (uintptr_t)at};
@@ -256,8 +289,10 @@ static struct location *location_at(const volatile void *at, unsigned bytes)
 void memory_renew(const volatile void *at, size_t bytes)
 {
     for (unsigned i = 0; i < location_count; i++)
-        if (locations[i].at - (uintptr_t)at < bytes)
-            write_plainly(&locations[i], in_memory(at, locations[i].bytes));
+        if (locations[i].at - (uintptr_t)at < bytes) {
+            trace_note(newest(&locations[i])->name);
+            write_plainly(&locations[i], in_memory((void *)locations[i].at, locations[i].bytes));
+        }
 }
 
 /* --- accesses -------------------------------------------------------------------------------- */
@@ -307,6 +342,7 @@ static void see(struct location *location, unsigned index, enum model_order orde
     struct view *view = &views[model_self()];
     struct write *write = &writes[location->writes[index]];
 
+    trace_note(write->name);
     view->floor[location - locations] = (uint8_t)index;
     (acquires(order) ? location->acquired : location->loaded)[model_self()] =
         view->clock[model_self()];
@@ -349,9 +385,12 @@ static void put(struct location *location, uint64_t value, enum model_order orde
 
     check_buffering(location, order);
 
+    trace_note(newest(location)->name);
+
     struct write *write = append(location, value, self);
     unsigned index = location->count - 1;
 
+    write->name = trace_own();
     view->floor[location - locations] = (uint8_t)index;
     if (order == MODEL_SEQ)
         location->last_seq = index;
@@ -372,6 +411,7 @@ static void put(struct location *location, uint64_t value, enum model_order orde
     }
     pasts[self].clock[self] = view->clock[self]++;
     write->past = pasts[self];
+    undo_note(at, location->bytes);
     memcpy((void *)(uintptr_t)at, &value, location->bytes);
 }
 
@@ -497,8 +537,10 @@ int weft__futex_wait(_Atomic uint32_t *at, uint32_t expected, int64_t ns)
     point(at, true);
     plain_touch(at, "futex");
 
-    uint64_t value = newest(location_at(at, 4))->value;
+    struct write *write = newest(location_at(at, 4));
+    uint64_t value = write->value;
 
+    trace_note(write->name);
     if (schedule_is_told())
         story_add(model_self(), &site, value == expected ? "%#lx: sleeps" : "%#lx: goes on", value);
     if (value == expected)
@@ -527,28 +569,17 @@ void model_hint(const volatile void *at)
 
 /* --- tokens ---------------------------------------------------------------------------------- */
 
-#define TOKENS 64
-
-/* What stands for a scheduler: who takes has seen all that the poster had. */
-static struct token {
-    uint32_t execution;
-    const void *key;
-    unsigned count;
-    struct view view;
-    struct past past;
-    struct set told;
-} tokens[TOKENS];
-
 static struct token *token_at(const void *key)
 {
-    for (unsigned i = 0; i < TOKENS; i++) {
-        if (tokens[i].execution != execution)
-            tokens[i] = (struct token){.execution = execution, .key = key};
+    for (unsigned i = 0; i < token_count; i++)
         if (tokens[i].key == key)
             return &tokens[i];
+    if (token_count == TOKENS) {
+        model_fail("the checker has no room for more tokens");
+        token_count--;
     }
-    model_fail("the checker has no room for more tokens");
-    return &tokens[0];
+    tokens[token_count] = (struct token){.key = key};
+    return &tokens[token_count++];
 }
 
 void model_post(const void *key, const char *what)
@@ -563,6 +594,8 @@ void model_post(const void *key, const char *what)
     struct token *token = token_at(key);
     struct set told;
 
+    trace_note(token->name);
+    token->name = trace_own();
     total_tell(&told);
     set_join(&token->told, &told);
     join(&token->view, &views[self]);
@@ -586,6 +619,8 @@ void model_take(const void *key, const char *what)
     while (token->count == 0)
         model_sleep(token);
 
+    trace_note(token->name);
+    token->name = trace_own();
     token->count--;
     join(&views[self], &token->view);
     join_past(&pasts[self], &token->past);

@@ -5,8 +5,8 @@
  *     tests/model/<subject>.c: objects, what each thread does, what must hold  '--> build/model/<subject>
  *
  * A model thread is a coroutine. Before each atomic access the checker chooses who goes on; a load then
- * chooses among the writes that it may see. All choices are visited depth first, each execution from the
- * beginning along a prefix of choices (schedule.c). Futexes and other sleeps block truly: a state in which
+ * chooses among the writes that it may see. All choices are visited depth first (path.c), but for those that
+ * lead to a state which was visited (trace.c). Futexes and other sleeps block truly: a state in which
  * all sleep is a lost wake-up. Plain data of the sources is watched through the calls that the compiler
  * inserts for ThreadSanitizer, which plain.c answers instead: each race, and each access to freed memory,
  * is a failure.
@@ -47,12 +47,18 @@ extern const struct model_scenario model_scenarios[];
 void *model_alloc(size_t bytes);
 void model_free(void *memory);
 
+/* As a write of all of it: for what a function leaves on the stack. */
+void model_overwritten(void *memory, size_t bytes);
+
 /* Gives watched memory a new life, as a new variable on the stack does: what was there is forgotten. */
 void model_renew(void *memory, size_t bytes);
 
 /* An atomic variable of which any value is good enough, also one that is written later ("load buffering",
  * memory.c). In the set-up. */
 void model_hint(const volatile void *at);
+
+/* A variable that lives longer than an execution, as what was seen in all of them. */
+void model_keep(const volatile void *at, size_t bytes);
 
 /* Ends this execution as a failure. Returns only outside threads (setup, check). */
 void model_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -20,7 +20,7 @@ limit=${MODEL_LIMIT:-150000}
 list_orders() {
     local name reached words order
     for name in "$@"; do
-        "build/model/$name" --sites --bound 2 >"$work/sites" || continue
+        "build/model/$name" --sites --bound 2 --limit 20000 >"$work/sites" || continue
         while IFS=$'\t' read -r reached words order; do
             [ "$reached" = reached ] && [ "$order" != relaxed ] &&
                 [[ $words =~ ^(${judged[$name]}) ]] &&
@@ -88,14 +88,15 @@ judge() {
     list_changes "$@"
 } >"$work/jobs"
 
-# Two at a time: the odd lines and the even ones.
-for half in 0 1; do
-    awk -v half=$half 'NR % 2 == half' "$work/jobs" | while IFS=$'\t' read -r name words kind first second; do
-        judge "$name" "$words" "$kind" "$first" "${second:-}"
-    done >"$work/verdicts.$half" &
-done
+# Two at a time.
+running=0
+while IFS=$'\t' read -r name words kind first second; do
+    [ $running -lt 2 ] || wait -n
+    judge "$name" "$words" "$kind" "$first" "${second:-}" >>"$work/verdicts.all" &
+    running=$((running < 2 ? running + 1 : 2))
+done <"$work/jobs"
 wait
-cat "$work"/verdicts.? | sort >"$work/verdicts"
+sort "$work/verdicts.all" >"$work/verdicts"
 sed -n 's/^\([a-z][a-z0-9_]*: [^ ].*\)$/\1/p' tests/model/equivalents | sort >"$work/equivalents"
 sed -n 's/^survives: //p' "$work/verdicts" | sort >"$work/survivors"
 sed -n 's/^killed: //p' "$work/verdicts" | sort >"$work/killed"

@@ -11,6 +11,7 @@ struct model_run {
     unsigned bound; /* of preemptions */
     uint64_t limit; /* of executions of a scenario */
     bool is_quiet;
+    bool is_slow; /* each execution from the beginning */
 };
 
 extern struct model_run model_run;

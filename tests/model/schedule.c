@@ -1,9 +1,8 @@
 /*
  * schedule - every order of the threads' steps, and every choice, depth first.
  *
- * An execution is a path of choices. It is repeated from the beginning with the last choice changed that
- * can be: no state is ever stored. Who could have gone on but was stopped costs a preemption, of which a
- * bounded number is spent; to sleep and to end cost nothing.
+ * Each execution is a path of choices (path.c). Who could have gone on but was stopped costs a preemption, of
+ * which a bounded number is spent; to sleep and to end cost nothing.
  *
  * Who is stopped before a step rests until another thread has done something that the step depends on
  * (the same location, and one of them writes). If it went on earlier, the step could as well have come
@@ -23,9 +22,10 @@
 
 #include "tests/model/coroutine.h"
 #include "tests/model/engine.h"
+#include "tests/model/path.h"
 #include "tests/model/run.h"
+#include "tests/model/undo.h"
 
-#define PATH_MOST   4096
 #define STEPS_MOST  3000 /* more: it does not end */
 #define SPIN_MOST   200 /* steps in a row: it may wait for another in a loop, which comes free then */
 #define LONELY_MOST 20
@@ -36,7 +36,8 @@ struct thread {
     struct coroutine coroutine;
     enum state state;
     const volatile void *key;
-    bool rests; /* stopped before a step that nothing has touched since */
+    bool rests;       /* stopped before a step that nothing has touched since */
+    bool is_at_point; /* and not at the beginning, or just woken */
     const volatile void *next_at;
     bool next_writes;
 };
@@ -48,10 +49,10 @@ unsigned model_running = MODEL_MAIN;
 static struct coroutine outside;
 static const struct model_scenario *running;
 
-static struct {
-    uint8_t taken, of;
-} path[PATH_MOST];
-static unsigned depth, known, preemptions, steps, steps_in_row;
+static bool wants_keep;
+unsigned schedule_steps;
+#define steps schedule_steps
+static unsigned preemptions, steps_in_row;
 static unsigned lonely_pauses; /* by which nobody came */
 static bool is_pruned;
 static bool pauses; /* the running thread lets others go on */
@@ -65,35 +66,6 @@ struct model_run model_run = {.bound = 3, .limit = UINT64_MAX};
 
 /* --- choices --------------------------------------------------------------------------------- */
 
-static unsigned choose(unsigned of)
-{
-    if (of == 1)
-        return 0;
-    if (depth == PATH_MOST) {
-        fprintf(stderr, "model: a path is too long\n");
-        exit(2);
-    }
-    if (depth == known) {
-        path[depth].taken = 0;
-        path[depth].of = (uint8_t)of;
-        known++;
-    } else if (path[depth].of != of) {
-        fprintf(stderr, "model: the scenario \"%s\" did not repeat itself\n", running->name);
-        exit(2);
-    }
-    return path[depth++].taken;
-}
-
-static bool next_path(void)
-{
-    while (known > 0 && path[known - 1].taken + 1 == path[known - 1].of)
-        known--;
-    if (known == 0)
-        return false;
-    path[known - 1].taken++;
-    return true;
-}
-
 /* A load that could as well see an old write costs as much as a preemption where a preemption would do the
  * same in most programs. */
 bool schedule_can_pay(void) { return preemptions < model_run.bound || script_is_on(); }
@@ -101,7 +73,7 @@ void schedule_pay(void) { preemptions++; }
 
 unsigned schedule_read(unsigned of)
 {
-    unsigned taken = script_is_on() ? script_choice(steps, 'r') : choose(of);
+    unsigned taken = script_is_on() ? script_choice(steps, 'r') : path_choose(of);
 
     if (taken >= of)
         taken = 0;
@@ -112,12 +84,14 @@ unsigned schedule_read(unsigned of)
 
 unsigned model_choose(unsigned of)
 {
-    unsigned taken = script_is_on() ? script_choice(steps, 'c') : choose(of);
+    unsigned taken = script_is_on() ? script_choice(steps, 'c') : path_choose(of);
 
     if (taken >= of)
         taken = 0;
     if (is_told) /* also the first: a step may have several */
         script_note_choice(steps, 'c', taken);
+    if (of > 1)
+        trace_note(taken);
     return taken;
 }
 
@@ -143,23 +117,56 @@ static bool all_may_stay(void)
     return true;
 }
 
+static unsigned resting(void)
+{
+    unsigned mask = 0;
+
+    for (unsigned i = 0; i < thread_count; i++)
+        mask |= (unsigned)threads[i].rests << i;
+    return mask;
+}
+
+static uint64_t state_now(void)
+{
+    uint64_t state = trace_of(MODEL_MAIN);
+
+    for (unsigned i = 0; i < thread_count; i++)
+        state = trace_mix(state, trace_of(i) + threads[i].state + 4 * threads[i].is_at_point);
+    return state;
+}
+
+/* Chooses one of the threads in the mask. Returns false if each of them leads to what was visited. */
+static bool choose_thread(unsigned options, bool self_ready, bool is_free, unsigned *ret_next)
+{
+    struct choice choice = {.left = (uint8_t)options,
+                            .from = (uint8_t)(self_ready ? self : MODEL_MAIN),
+                            .rests = (uint8_t)resting(),
+                            .costs = self_ready && !is_free,
+                            .may_rest = threads[self % MODEL_THREADS].next_at != NULL,
+                            .spent = (uint8_t)preemptions,
+                            .state = state_now()};
+
+    choice.patience = lonely_pauses << 8 | (steps_in_row > SPIN_MOST / 2 ? steps_in_row : 0);
+    return path_choose_thread(&choice, ret_next);
+}
+
 /* Chooses who goes on. MODEL_MAIN: nobody can. `free`: the running thread does not mind. */
 static unsigned pick(bool is_free)
 {
-    unsigned options[MODEL_THREADS], count = 0;
+    unsigned options = 0, next;
     bool self_ready = self != MODEL_MAIN && threads[self].state == READY, some_rest = false;
 
     if (self_ready && !pauses)
-        options[count++] = self;
+        options |= 1u << self;
     if (is_free || !self_ready || preemptions < model_run.bound)
         for (unsigned i = 0; i < thread_count; i++)
             if (i != self && threads[i].state == READY) {
                 if (!threads[i].rests || script_is_on())
-                    options[count++] = i;
+                    options |= 1u << i;
                 else
                     some_rest = true;
             }
-    if (count == 0) {
+    if (options == 0) {
         /* Who goes round in circles waits for one that rests: nothing new will come of it. */
         is_pruned = some_rest && (!self_ready || lonely_pauses > LONELY_MOST);
         lonely_pauses += pauses;
@@ -168,11 +175,14 @@ static unsigned pick(bool is_free)
     if (script_is_on()) {
         unsigned told = script_thread(steps);
 
-        return told < thread_count && threads[told].state == READY ? told : options[0];
+        if (told < thread_count && threads[told].state == READY)
+            return told;
+        return self_ready && !pauses ? self : (unsigned)__builtin_ctz(options);
     }
-
-    unsigned next = options[choose(count)];
-
+    if (!choose_thread(options, self_ready, is_free, &next)) {
+        is_pruned = true;
+        return MODEL_MAIN;
+    }
     if (self_ready && next != self && !is_free) {
         preemptions++;
         threads[self].rests = threads[self].next_at != NULL;
@@ -205,6 +215,7 @@ void schedule_point(const volatile void *at, bool writes, bool matters)
         return;
     threads[self].next_at = at;
     threads[self].next_writes = writes;
+    threads[self].is_at_point = true;
     if (steps >= STEPS_MOST)
         model_fail("no end after %u steps", steps);
     if (++steps_in_row > SPIN_MOST) {
@@ -219,6 +230,7 @@ void schedule_point(const volatile void *at, bool writes, bool matters)
         go(next);
     }
     rouse(at, writes);
+    trace_note(1);
     if (is_told)
         script_note_step(self);
     steps++;
@@ -241,6 +253,7 @@ void model_sleep(const volatile void *key)
     }
     threads[self].state = ASLEEP;
     threads[self].key = key;
+    threads[self].is_at_point = false;
     leave();
 }
 
@@ -255,7 +268,10 @@ void model_wake(const volatile void *key, unsigned count)
                 sleepers[n++] = i;
         if (n == 0)
             return;
-        threads[sleepers[model_choose(n)]].state = READY;
+        unsigned next = sleepers[model_choose(n)];
+
+        threads[next].state = READY;
+        trace_wake(next);
     }
 }
 
@@ -282,28 +298,84 @@ void model_fail(const char *format, ...)
 
 /* --- executions ------------------------------------------------------------------------------ */
 
-static void execute(void)
+void schedule_copy(struct copy *copy)
 {
-    memory_reset();
-    plain_reset();
-    depth = preemptions = steps = steps_in_row = lonely_pauses = thread_count = 0;
-    is_failing = is_pruned = pauses = false;
-    self = MODEL_MAIN;
-    running->setup();
-    for (unsigned i = 0; i < MODEL_THREADS && running->threads[i].fn; i++) {
-        threads[i].state = READY;
-        threads[i].rests = false;
-        coroutine_init(&threads[i].coroutine, plain_stack(i), STACK_BYTES, thread_main);
-        memory_thread_starts(i);
-        thread_count++;
+    copy_part(copy, threads, sizeof threads);
+    copy_part(copy, &self, sizeof self);
+    copy_part(copy, &preemptions, sizeof preemptions);
+    copy_part(copy, &steps, sizeof steps);
+    copy_part(copy, &steps_in_row, sizeof steps_in_row);
+    copy_part(copy, &lonely_pauses, sizeof lonely_pauses);
+    copy_part(copy, &pauses, sizeof pauses);
+}
+
+/* From here it goes on once for each choice. */
+void schedule_keep(void)
+{
+    if (self == MODEL_MAIN) {
+        path_keep();
+        return;
     }
-    go(pick(true));
+    wants_keep = true;
+    coroutine_switch(&threads[self].coroutine, &outside);
+}
+
+/* Until all have ended or sleep, or it fails. */
+static void run_threads(void)
+{
+    do {
+        wants_keep = false;
+        coroutine_switch(&outside, &threads[self].coroutine);
+        if (wants_keep)
+            path_keep();
+    } while (wants_keep);
     self = MODEL_MAIN;
     if (is_failing || is_pruned)
         return;
     memory_join_all();
     if (running->check)
         running->check();
+}
+
+static void execute(void)
+{
+    undo_is_on = false;
+    undo_reset();
+    coroutine_reset();
+    memory_reset();
+    plain_reset();
+    trace_reset();
+    path_begin();
+    preemptions = steps = steps_in_row = lonely_pauses = thread_count = 0;
+    is_failing = is_pruned = pauses = false;
+    self = MODEL_MAIN;
+    running->setup();
+    for (unsigned i = 0; i < MODEL_THREADS && running->threads[i].fn; i++) {
+        threads[i].state = READY;
+        threads[i].rests = threads[i].is_at_point = false;
+        coroutine_init(&threads[i].coroutine, plain_stack(i), STACK_BYTES, thread_main);
+        memory_thread_starts(i);
+        thread_count++;
+    }
+    undo_is_on = coroutine_can_copy && !model_run.is_slow && !is_told;
+    self = pick(true);
+    run_threads();
+}
+
+/* From the last choice of the path on. */
+static void execute_rest(void)
+{
+    if (!undo_is_on) {
+        execute();
+        return;
+    }
+    is_failing = is_pruned = false;
+
+    unsigned taken = path_go_back();
+
+    if (self == MODEL_MAIN)
+        self = taken;
+    run_threads();
 }
 
 static void tell(void)
@@ -336,22 +408,25 @@ bool model_run_scenario(const struct model_scenario *scenario, uint64_t *ret_exe
     running = scenario;
     if (scenario->bound && scenario->bound < bound)
         model_run.bound = scenario->bound;
-    known = 0;
+    path_forget();
     memory_forget();
-    do {
-        execute();
+    trace_forget();
+    execute();
+    for (;;) {
         count++;
         if (is_failing)
             break;
         if (memory_has_grown()) { /* it was seen with too few choices: from the beginning */
             memory_grown_merge();
-            known = 0;
-            path[0].of = 0;
+            trace_forget();
+            path_forget();
+            execute();
             continue;
         }
-        if (!next_path())
+        if (count >= model_run.limit || !path_next())
             break;
-    } while (count < model_run.limit);
+        execute_rest();
+    }
     if (is_failing && !model_run.is_quiet)
         tell();
     else if (!model_run.is_quiet)

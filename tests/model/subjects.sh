@@ -2,7 +2,7 @@
 # subjects.sh - the subjects of the model checker, and the sources of the library that each is made of
 # (beside the checker and tests/model/<subject>.c).
 
-subjects=(litmus deque park slot lock wait mutex sem rwlock event cond queue future timer gate scope drain io)
+subjects=(litmus deque park slot lock wait mutex sem rwlock event cond queue channel future timer gate scope drain io)
 
 tasks="core/wait.c core/lock.c core/task.c core/future.c core/slab.c core/timer.c tests/model/tasks.c"
 
@@ -19,6 +19,7 @@ declare -A sources=(
     [event]="sync/event.c $tasks"
     [cond]="sync/cond.c sync/mutex.c $tasks"
     [queue]="sync/queue.c $tasks"
+    [channel]="sync/channel.c sync/store.c $tasks"
     [future]="core/await.c core/group.c $tasks"
     [timer]="$tasks"
     [gate]=""
@@ -41,6 +42,7 @@ declare -A judged=(
     [event]="sync/event\."
     [cond]="sync/cond\."
     [queue]="sync/queue\."
+    [channel]="sync/(channel|store)\."
     [future]="core/future\.c (weft|tell|look|detach|settle)|core/(await|group)\.|core/slab\.c weft__slab_give"
     [timer]="core/timer\.c"
     [gate]="core/gate\.c weft__(runtime_(enter|leave)|gate)|core/gate\.c until_zero"

@@ -54,10 +54,9 @@ void tasks_cancel(struct task *task)
 
 __attribute__((noinline)) void tasks_scribble(void)
 {
-    volatile unsigned char frame[640];
+    unsigned char frame[640];
 
-    for (size_t i = 0; i < sizeof frame; i += 4)
-        frame[i] = 1;
+    model_overwritten(frame, sizeof frame);
     __asm__ volatile("" : : "r"(frame) : "memory");
 }
 

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "tests/model/engine.h"
+#include "tests/model/undo.h"
 
 #define EVENTS (64 * MODEL_SET_WORDS)
 #define NONE   0xffff
@@ -76,6 +77,18 @@ void total_reset(void)
     memset(fresh, 0, sizeof fresh);
 }
 
+void total_copy(struct copy *copy)
+{
+    copy_part(copy, &event_count, sizeof event_count);
+    copy_part(copy, &words, sizeof words);
+    copy_part(copy, latest, sizeof latest);
+    copy_part(copy, own, sizeof own);
+    copy_part(copy, received, sizeof received);
+    copy_part(copy, fresh, sizeof fresh);
+    copy_part(copy, fresh_at, sizeof fresh_at);
+    copy_part(copy, &past, sizeof past); /* a load looks, chooses, and then says what it saw */
+}
+
 /* Adds the members of `from` and all before them, newest first: these cover most of the rest. */
 static void add_chains(struct set *set, const struct set *from)
 {
@@ -132,7 +145,8 @@ static void put_before(unsigned later, unsigned b)
     add(&chain, b);
     for (unsigned i = 0; i < event_count; i++)
         if (i == later || has(&events[i].before, later))
-            set_join(&events[i].before, &chain);
+            undo_note(&events[i].before, words * sizeof chain.bits[0]),
+                set_join(&events[i].before, &chain);
 }
 
 /* total_look came before. Read: it saw the write of that index. Written: that is its own, the newest. */
