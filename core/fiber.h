@@ -25,6 +25,14 @@
 #    endif
 #endif
 
+/* Whether nobody but the processor knows which stack it is on: then a new task may go on, on the stack of
+ * one that has ended, without a switch. */
+#if defined(WEFT_ASAN) || defined(WEFT_TSAN)
+#    define FIBER_IS_BARE 0
+#else
+#    define FIBER_IS_BARE 1
+#endif
+
 #if defined(__x86_64__) && !defined(WEFT_UCONTEXT)
 #    include "core/switch_x86_64.h"
 #else
@@ -58,7 +66,7 @@ void weft__fiber_destroy(struct fiber *fiber);
 
 #if defined(WEFT_ASAN) || defined(WEFT_TSAN)
 void weft__fiber_switch(struct fiber *from, struct fiber *to);
-void weft__fiber_leave(struct fiber *from, struct fiber *to);
+_Noreturn void weft__fiber_leave(struct fiber *from, struct fiber *to);
 #else
 /* Saves the running context in `from`, and goes on with `to`. Returns when somebody switches to
  * `from`, perhaps on another thread. */
@@ -68,7 +76,7 @@ static inline void weft__fiber_switch(struct fiber *from, struct fiber *to)
 }
 
 /* As weft__fiber_switch, when `from` never runs again. */
-static inline void weft__fiber_leave(struct fiber *from, struct fiber *to)
+_Noreturn static inline void weft__fiber_leave(struct fiber *from, struct fiber *to)
 {
     context_switch(&from->sp, to->sp);
     __builtin_unreachable();

@@ -233,15 +233,6 @@ void weft__task_end(struct runtime *runtime, struct task *task, int status)
     tell_drain(runtime);
 }
 
-/* On the worker's stack: the task's own is free from here on. */
-static void after_last(struct worker *worker, struct task *task, void *arg)
-{
-    weft__fiber_destroy(&task->fiber);
-    weft__stack_give(&worker->runtime->stacks, &worker->stacks, task->stack, task->stack_bytes);
-    task->stack = NULL;
-    weft__task_end(worker->runtime, task, (int)(intptr_t)arg);
-}
-
 /* The scope lies in a frame that has just been left, so this call's own frames must lie below it:
  * the memory between is skipped. Nothing may be called in between. Mutexes first: members of the
  * scope may wait for one. */
@@ -251,11 +242,8 @@ static __attribute__((noinline)) void close_leftovers(struct task *task)
     weft__scope_close_leftovers(task);
 }
 
-void weft__task_main(void *arg)
+static __attribute__((noinline)) int call(struct task *task)
 {
-    struct task *task = arg;
-
-    weft__fiber_arrive(&task->fiber);
     int status = task->fn(task->arg);                /* suspends: worker, errno stale */
     struct scope *open = load_relaxed(&task->scope); /* own field */
     if (open != task->home) {
@@ -273,10 +261,19 @@ void weft__task_main(void *arg)
     }
     if (task->locals)
         weft__locals_drop(task);
-    struct worker *worker = weft__worker();
-    worker->after = after_last;
-    worker->after_arg = (void *)(intptr_t)status;
-    weft__fiber_leave(&task->fiber, &worker->fiber);
+    return status;
+}
+
+void weft__task_main(void *arg)
+{
+    struct task *task = arg;
+
+    weft__fiber_arrive(&task->fiber);
+    weft__settle();
+    struct fiber *next;
+    while (!(next = weft__end_here(task, call(task), &task)))
+        ;
+    weft__fiber_leave(&weft__worker()->dead, next);
 }
 
 /* --- what a task asks about itself ----------------------------------------------------------- */

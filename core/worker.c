@@ -196,8 +196,10 @@ static struct task *next_task(struct worker *worker)
 {
     struct task *task;
 
-    if (++worker->tick % TUNE_LOOK_OUT == 0)
+    if (--worker->turns_left == 0) {
+        worker->turns_left = TUNE_LOOK_OUT;
         look_out(worker);
+    }
     task = take_own(worker);
     if (!task) {
         look_out(worker);
@@ -225,6 +227,62 @@ bool weft__worker_sees_work(struct worker *worker, bool everywhere)
 
 /* --- running --------------------------------------------------------------------------------- */
 
+static bool stack_attach(struct worker *worker, struct task *task)
+{
+    void *low = weft__stack_take(&worker->runtime->stacks, &worker->stacks, task->stack_bytes);
+
+    if (!low)
+        return false;
+    task->stack = low;
+    weft__fiber_init(&task->fiber, low, task->stack_bytes, weft__task_main, task);
+    return true;
+}
+
+/* A test wants it never to go on where it has left. Then it has been sent elsewhere. */
+static bool must_migrate(struct worker *worker, struct task *task)
+{
+    struct runtime *runtime = worker->runtime;
+
+    if (!runtime->is_migrating || runtime->worker_count == 1 || !task->stack ||
+        task->last_worker != worker->index)
+        return false;
+    ready_elsewhere(runtime, task);
+    return true;
+}
+
+/* From here on it counts as running. */
+static void board(struct worker *worker, struct task *task)
+{
+    task->last_worker = worker->index;
+    store_relaxed(&worker->ran, load_relaxed(&worker->ran) + 1); /* own field; a hint to thieves */
+    worker->current = task;
+}
+
+/* The next task, if it is one of the worker's own and its turn is nothing special; NULL: the loop must
+ * look. With a stack, unless it has not run yet and `fresh_too`. */
+static struct task *next_at_hand(struct worker *worker, bool fresh_too)
+{
+    struct task *task;
+
+    if (worker->turns_left == 1)
+        return NULL;
+    task = take_own(worker);
+    if (!task || must_migrate(worker, task))
+        return NULL;
+    worker->turns_left--;
+    if (!task->stack && !fresh_too && !stack_attach(worker, task)) {
+        inbox_push(&worker->inbox, task); /* no memory: the loop comes to it, and refuses it */
+        return NULL;
+    }
+    board(worker, task);
+    return task;
+}
+
+static struct fiber *fiber_of(struct worker *worker, struct task *task)
+{
+    return task ? &task->fiber : &worker->fiber;
+}
+
 void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg)
 {
     struct worker *worker = weft__worker();
@@ -232,7 +290,11 @@ void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *
 
     worker->after = after;
     worker->after_arg = arg;
-    weft__fiber_switch(&task->fiber, &worker->fiber); /* suspends: worker, errno stale */
+    worker->left = task;
+    worker->current = NULL;
+    struct task *next = next_at_hand(worker, false);
+    weft__fiber_switch(&task->fiber, fiber_of(worker, next)); /* suspends: worker, errno stale */
+    weft__settle();
 }
 
 static void after_yield(struct worker *worker, struct task *task, void *arg)
@@ -246,6 +308,44 @@ static void after_yield(struct worker *worker, struct task *task, void *arg)
 
 void weft__yield(void) { weft__suspend(after_yield, NULL); }
 
+static void give_stack(struct worker *worker, struct task *task, void *low)
+{
+    (void)task; /* ended, and perhaps another by now */
+    weft__fiber_destroy(&worker->dead);
+    weft__stack_give(&worker->runtime->stacks, &worker->stacks, low, worker->dead_bytes);
+}
+
+struct fiber *weft__end_here(struct task *task, int status, struct task **ret_next)
+{
+    struct worker *worker = weft__worker();
+    void *low = task->stack;
+    size_t bytes = task->stack_bytes;
+
+    worker->dead = task->fiber;
+    task->stack = NULL;
+    worker->current = NULL;
+    worker->is_settling = true; /* whom this wakes runs next, as if the task itself had */
+    weft__task_end(worker->runtime, task, status);
+    worker->is_settling = false;
+    struct task *next = next_at_hand(worker, true);
+    *ret_next = next;
+    if (next && !next->stack) {
+        if (FIBER_IS_BARE && next->stack_bytes == bytes) {
+            next->stack = low;
+            return NULL;
+        }
+        if (!stack_attach(worker, next)) {
+            worker->current = NULL;
+            inbox_push(&worker->inbox, next); /* as in next_at_hand() */
+            next = NULL;
+        }
+    }
+    worker->after = give_stack;
+    worker->after_arg = low;
+    worker->dead_bytes = bytes;
+    return fiber_of(worker, next);
+}
+
 /* A task that never starts: its drop function stands in for it. */
 static void refuse(struct worker *worker, struct task *task, int error)
 {
@@ -254,38 +354,19 @@ static void refuse(struct worker *worker, struct task *task, int error)
     weft__task_end(worker->runtime, task, error);
 }
 
-static bool stack_attach(struct worker *worker, struct task *task)
-{
-    void *low = weft__stack_take(&worker->runtime->stacks, &worker->stacks, task->stack_bytes);
-
-    if (!low)
-        return false;
-    task->stack = low;
-    weft__fiber_init(&task->fiber, low, task->stack_bytes, weft__task_main, task);
-    return true;
-}
-
 static void run(struct worker *worker, struct task *task)
 {
-    struct runtime *runtime = worker->runtime;
-
-    if (!task->stack) {
-        if (!stack_attach(worker, task)) {
-            refuse(worker, task, -ENOMEM);
-            return;
-        }
-    } else if (runtime->is_migrating && runtime->worker_count > 1 &&
-               task->last_worker == worker->index) {
-        ready_elsewhere(runtime, task);
+    if (must_migrate(worker, task))
+        return;
+    if (!task->stack && !stack_attach(worker, task)) {
+        refuse(worker, task, -ENOMEM);
         return;
     }
-    task->last_worker = worker->index;
-    store_relaxed(&worker->ran, load_relaxed(&worker->ran) + 1); /* own field; a hint to thieves */
-    worker->current = task;
+    board(worker, task);
+    worker->after = NULL;
     weft__fiber_switch(&worker->fiber, &task->fiber);
-    worker->current = NULL;
     worker->is_settling = true; /* whom this wakes runs next, as if the task itself had */
-    worker->after(worker, task, worker->after_arg);
+    weft__settle();
     worker->is_settling = false;
 }
 
@@ -301,6 +382,7 @@ void *weft__worker_thread(void *arg)
 {
     struct worker *worker = arg;
 
+    worker->turns_left = TUNE_LOOK_OUT;
     weft__worker_set(worker);
     weft__fiber_init_thread(&worker->fiber);
     weft__overflow_watch_thread(worker);

@@ -9,6 +9,8 @@
 
 #include "tests/model/coroutine.h"
 
+#define FIBER_IS_BARE 1
+
 struct fiber {
     struct coroutine coroutine;
 };
