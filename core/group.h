@@ -27,6 +27,11 @@ struct group {
  * -ESTALE, -EDEADLK (the caller itself). */
 int weft__group_claim(struct runtime *runtime, const weft_future *futures, size_t n);
 
+/* Claims one for the task that calls, or a thread (NULL). Returns as weft__group_claim; or the error that
+ * travels in the handle. */
+int weft__group_claim_one(struct runtime *runtime, struct task *self, weft_future handle,
+                          struct future **ret_future);
+
 /* Makes a claimed future tell the group at its end. Returns false if it has ended already. */
 bool weft__group_join(struct group *group, struct future *future, uint32_t place);
 
