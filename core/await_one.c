@@ -108,7 +108,7 @@ static __attribute__((noinline)) int wait_for_end(struct runtime *runtime, struc
 static int await_one(struct runtime *runtime, struct task *task, weft_future handle)
 {
     struct future *future;
-    int rc = weft__group_claim_one(runtime, task, handle, &future);
+    int rc = group_claim_one(runtime, task, handle, &future);
 
     if (rc == -ESTALE)
         weft__future_report_stale(runtime, handle);

@@ -7,25 +7,6 @@
 
 #include "core/worker.h"
 
-int weft__group_claim_one(struct runtime *runtime, struct task *self, weft_future handle,
-                          struct future **ret_future)
-{
-    uint64_t state;
-    int rc = weft__future_find(runtime, handle, ret_future, &state);
-
-    if (rc < 0)
-        return rc;
-    if ((void *)*ret_future == (void *)self)
-        return -EDEADLK;
-    do {
-        if (future_generation(state) != handle.generation || state & FUTURE_CLAIMED)
-            return -ESTALE;
-        if (state & FUTURE_SCOPED)
-            return -EINVAL;
-    } while (!cas_seq(&(*ret_future)->state, &state, state | FUTURE_CLAIMED));
-    return 0;
-}
-
 static void unclaim(struct future *future)
 {
     uint64_t state = load_seq(&future->state);
@@ -50,9 +31,8 @@ int weft__group_claim(struct runtime *runtime, const weft_future *futures, size_
         return -EINVAL;
     for (size_t i = 0; i < n; i++) {
         struct future *future;
-        int rc = is_failed_spawn(futures[i])
-                     ? 0
-                     : weft__group_claim_one(runtime, self, futures[i], &future);
+        int rc =
+            is_failed_spawn(futures[i]) ? 0 : group_claim_one(runtime, self, futures[i], &future);
 
         if (rc == 0)
             continue;

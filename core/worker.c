@@ -11,7 +11,7 @@ CK_STACK_CONTAINER(struct task, ready_entry, task_of_entry)
 
 /* --- the way in ------------------------------------------------------------------------------ */
 
-static void inbox_push(struct inbox *inbox, struct task *task)
+static __attribute__((noinline)) void inbox_push(struct inbox *inbox, struct task *task)
 {
     ck_stack_push_upmc(&inbox->stack, &task->ready_entry);
     add_seq(&inbox->pushed, 1); /* E1 of park.h: after the push, before the look for sleepers */
@@ -123,7 +123,7 @@ static void look_out(struct worker *worker)
         weft__park_notify(runtime);
 }
 
-static struct task *take_own(struct worker *worker)
+static __attribute__((noinline)) struct task *take_own_woken(struct worker *worker)
 {
     struct task *task;
 
@@ -141,6 +141,14 @@ static struct task *take_own(struct worker *worker)
         weft__park_notify(worker->runtime);
     }
     return task;
+}
+
+static inline struct task *take_own(struct worker *worker)
+{
+    if (load_relaxed(&worker->run_next)) /* relaxed: only the owner fills it */
+        return take_own_woken(worker);
+    worker->streak = 0;
+    return weft__deque_pop(&worker->deque);
 }
 
 /* Half of another's deque: one to run, the rest into the own. */
@@ -227,7 +235,7 @@ bool weft__worker_sees_work(struct worker *worker, bool everywhere)
 
 /* --- running --------------------------------------------------------------------------------- */
 
-static bool stack_attach(struct worker *worker, struct task *task)
+static __attribute__((noinline)) bool stack_attach(struct worker *worker, struct task *task)
 {
     void *low = weft__stack_take(&worker->runtime->stacks, &worker->stacks, task->stack_bytes);
 
@@ -243,7 +251,7 @@ static bool must_migrate(struct worker *worker, struct task *task)
 {
     struct runtime *runtime = worker->runtime;
 
-    if (!runtime->is_migrating || runtime->worker_count == 1 || !task->stack ||
+    if (__builtin_expect(!runtime->is_migrating, 1) || runtime->worker_count == 1 || !task->stack ||
         task->last_worker != worker->index)
         return false;
     ready_elsewhere(runtime, task);
@@ -258,9 +266,18 @@ static void board(struct worker *worker, struct task *task)
     worker->current = task;
 }
 
+/* No memory for its stack: the loop comes to it, and refuses it. */
+static __attribute__((noinline, cold)) struct task *leave_to_loop(struct worker *worker,
+                                                                  struct task *task)
+{
+    inbox_push(&worker->inbox, task);
+    worker->current = NULL;
+    return NULL;
+}
+
 /* The next task, if it is one of the worker's own and its turn is nothing special; NULL: the loop must
- * look. With a stack, unless it has not run yet and `fresh_too`. */
-static struct task *next_at_hand(struct worker *worker, bool fresh_too)
+ * look. It may have no stack yet. */
+static inline __attribute__((always_inline)) struct task *next_at_hand(struct worker *worker)
 {
     struct task *task;
 
@@ -270,10 +287,6 @@ static struct task *next_at_hand(struct worker *worker, bool fresh_too)
     if (!task || must_migrate(worker, task))
         return NULL;
     worker->turns_left--;
-    if (!task->stack && !fresh_too && !stack_attach(worker, task)) {
-        inbox_push(&worker->inbox, task); /* no memory: the loop comes to it, and refuses it */
-        return NULL;
-    }
     board(worker, task);
     return task;
 }
@@ -292,7 +305,9 @@ void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *
     worker->after_arg = arg;
     worker->left = task;
     worker->current = NULL;
-    struct task *next = next_at_hand(worker, false);
+    struct task *next = next_at_hand(worker);
+    if (next && !next->stack && !stack_attach(worker, next))
+        next = leave_to_loop(worker, next);
     weft__fiber_switch(&task->fiber, fiber_of(worker, next)); /* suspends: worker, errno stale */
     weft__settle();
 }
@@ -327,18 +342,15 @@ struct fiber *weft__end_here(struct task *task, int status, struct task **ret_ne
     worker->is_settling = true; /* whom this wakes runs next, as if the task itself had */
     weft__task_end(worker->runtime, task, status);
     worker->is_settling = false;
-    struct task *next = next_at_hand(worker, true);
+    struct task *next = next_at_hand(worker);
     *ret_next = next;
     if (next && !next->stack) {
         if (FIBER_IS_BARE && next->stack_bytes == bytes) {
             next->stack = low;
             return NULL;
         }
-        if (!stack_attach(worker, next)) {
-            worker->current = NULL;
-            inbox_push(&worker->inbox, next); /* as in next_at_hand() */
-            next = NULL;
-        }
+        if (!stack_attach(worker, next))
+            next = leave_to_loop(worker, next);
     }
     worker->after = give_stack;
     worker->after_arg = low;

@@ -19,6 +19,8 @@
 #ifndef WEFT_CORE_WORKER_H
 #define WEFT_CORE_WORKER_H
 
+#include <errno.h>
+
 #include "core/ck.h"
 #include "core/deque.h"
 #include "core/edges.h"
@@ -147,6 +149,26 @@ void weft__overflow_watch(void);
 void weft__overflow_unwatch(void);
 void weft__overflow_watch_thread(struct worker *worker);
 void weft__overflow_unwatch_thread(struct worker *worker);
+
+/* weft__future_find where it is much called. */
+static inline int future_find(struct runtime *runtime, weft_future handle,
+                              struct future **ret_future, uint64_t *ret_state)
+{
+    struct future *future;
+    uint64_t state;
+
+    if (handle.slot == 0)
+        return (int)handle.generation > 0 ? -(int)handle.generation : -EINVAL;
+    future = weft__slab_at(&runtime->slab, handle.slot);
+    if (!future)
+        return -ESTALE;
+    state = load_seq(&future->state);
+    if (future_generation(state) != handle.generation || !(state & FUTURE_LIVE))
+        return -ESTALE;
+    *ret_future = future;
+    *ret_state = state;
+    return 0;
+}
 
 static inline bool inbox_is_empty(struct inbox *inbox)
 {

@@ -45,6 +45,6 @@ declare -A judged=(
     [timer]="core/timer\.c"
     [gate]="core/gate\.c weft__(runtime_(enter|leave)|gate)|core/gate\.c until_zero"
     [scope]="core/scope"
-    [drain]="core/drain\.c|core/task\.c (start|tell_drain) |core/future\.c weft_promise_new_at|core/runtime\.c weft__runtime_is_stopping"
+    [drain]="core/drain\.c|core/task\.c (start|start_at_hand|tell_drain) |core/future\.c weft_promise_new_at|core/runtime\.c weft__runtime_is_stopping"
     [io]="core/(fd|opslot|loop_epoll)\.|io/call\."
 )
