@@ -330,8 +330,9 @@ void weft__task_main(void *arg)
     weft__fiber_arrive(&task->fiber);
     weft__settle();
     struct fiber *next;
-    while (!(next = weft__end_here(task, call(task), &task)))
-        ;
+    do
+        fiber_modes_take(&weft__worker()->modes);
+    while (!(next = weft__end_here(task, call(task), &task)));
     weft__fiber_leave(&weft__worker()->dead, next);
 }
 

@@ -266,7 +266,7 @@ static void board(struct worker *worker, struct task *task)
     worker->current = task;
 }
 
-/* No memory for its stack: the loop comes to it, and refuses it. */
+/* No memory for its stack: the loop comes to it, and refuses it; or it must be begun there. */
 static __attribute__((noinline, cold)) struct task *leave_to_loop(struct worker *worker,
                                                                   struct task *task)
 {
@@ -287,6 +287,8 @@ static inline __attribute__((always_inline)) struct task *next_at_hand(struct wo
     if (!task || must_migrate(worker, task))
         return NULL;
     worker->turns_left--;
+    if (!FIBER_MODES_KNOWN && !task->stack)
+        return leave_to_loop(worker, task);
     board(worker, task);
     return task;
 }
@@ -397,6 +399,7 @@ void *weft__worker_thread(void *arg)
     worker->turns_left = TUNE_LOOK_OUT;
     weft__worker_set(worker);
     weft__fiber_init_thread(&worker->fiber);
+    worker->modes = fiber_modes_here();
     weft__overflow_watch_thread(worker);
     for (;;) {
         struct task *task = next_task(worker);

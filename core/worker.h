@@ -66,6 +66,7 @@ struct worker {
     struct ward ward;                                      /* (w) whom it looks after */
     struct fiber dead;                                     /* (w) of a task that has ended: it */
     size_t dead_bytes;                                     /* (w) still stands on its stack */
+    struct fiber_modes modes;                              /* (i) that a fresh task begins with */
     void *signal_stack;                                    /* (w) see overflow.c */
     struct slot_cache slots;                               /* (w) */
     struct stack_cache stacks;                             /* (w) */
