@@ -1,7 +1,8 @@
 /*
- * await - consuming futures together: weft_await, weft_gather, weft_gather_settled and weft_race.
+ * await - consuming futures together: weft_gather, weft_gather_settled and weft_race. For weft_await by a
+ * task there is a shorter way, await_one.c.
  *
- * All four wait until every future of a group has ended, whatever happens: in C what they run may
+ * All three wait until every future of a group has ended, whatever happens: in C what they run may
  * hold pointers into the stack of who waits. They differ in what makes them cancel the rest first.
  *
  *     gather   the first failure             its status is the result, else 0
@@ -256,12 +257,4 @@ int weft_gather_settled_n(const weft_future *futures, size_t n, int *ret_statuse
 int weft_race_n(const weft_future *futures, size_t n, size_t *ret_winner)
 {
     return n ? enter_and_consume(futures, n, SUCCEEDED, NULL, ret_winner) : -EINVAL;
-}
-
-int weft_await(weft_future future)
-{
-    int status;
-    int rc = weft_gather_n(&future, 1, &status);
-
-    return rc < 0 ? rc : status;
 }

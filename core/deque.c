@@ -63,6 +63,22 @@ static struct deque_array *grow(struct deque *deque, struct deque_array *old, ui
     return array;
 }
 
+static void put(struct deque *deque, struct deque_array *array, uint64_t tail, struct task *task)
+{
+    store_relaxed(slot_at(array, tail), task); /* published by E1 */
+    store_seq(&deque->tail, tail + 1);         /* E1, and E4: before the look for sleepers */
+}
+
+static __attribute__((noinline)) bool push_slow(struct deque *deque, struct task *task,
+                                                uint64_t head, uint64_t tail)
+{
+    struct deque_array *array = grow(deque, load_relaxed(&deque->array), head, tail); /* own: I2 */
+
+    if (array)
+        put(deque, array, tail, task);
+    return array != NULL;
+}
+
 bool weft__deque_push(struct deque *deque, struct task *task)
 {
     uint64_t tail = load_relaxed(&deque->tail);              /* own field: I2 */
@@ -70,11 +86,8 @@ bool weft__deque_push(struct deque *deque, struct task *task)
     struct deque_array *array = load_relaxed(&deque->array); /* own field: I2 */
 
     if (tail - head == array->capacity)
-        array = grow(deque, array, head, tail);
-    if (!array)
-        return false;
-    store_relaxed(slot_at(array, tail), task); /* published by E1 */
-    store_seq(&deque->tail, tail + 1);         /* E1, and E4: before the look for sleepers */
+        return push_slow(deque, task, head, tail);
+    put(deque, array, tail, task);
     return true;
 }
 

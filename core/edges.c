@@ -392,3 +392,11 @@ void weft__edge_check(struct waiter *waiter, const struct edge *edge)
                                         : each_task(runtime, edge, waits_too, &task->future)))
         walk_slow(runtime, waiter, edge);
 }
+
+void weft__edge_check_one(struct waiter *waiter, const struct edge *edge, struct future *future)
+{
+    struct sleeper *sleeper = waiter->sleeper;
+
+    if (sleeper->task && waits_too(&sleeper->task->future, future))
+        walk_slow(sleeper->runtime, waiter, edge);
+}

@@ -126,6 +126,9 @@ static inline void edge_lift(struct waiter *waiter)
  * call that is to answer; mostly this one. Does not suspend. */
 void weft__edge_check(struct waiter *waiter, const struct edge *edge);
 
+/* The same, short, for an edge to one future, which the caller has claimed. */
+void weft__edge_check_one(struct waiter *waiter, const struct edge *edge, struct future *future);
+
 /* What a call returns that was chosen: -EDEADLK; weft_why() then names the circle. After edge_lift. */
 int weft__edge_answer(const struct waiter *waiter);
 

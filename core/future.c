@@ -27,11 +27,7 @@ static struct future *new_hidden(struct runtime *runtime, struct slot_cache *cac
 
     if (!future)
         return NULL;
-    store_relaxed(&future->kind, kind);    /* relaxed: published with the handle */
-    store_relaxed(&future->site, site);    /* relaxed: only for people */
-    store_relaxed(&future->shields, 0);    /* relaxed: as above */
-    store_relaxed(&future->op_key, 0);     /* relaxed: as above */
-    store_relaxed(&future->op_loop, NULL); /* relaxed: as above */
+    future_begin(future, kind, site);
     return future;
 }
 
@@ -90,20 +86,7 @@ int weft__future_outside(weft_future handle, int error)
 int weft__future_find(struct runtime *runtime, weft_future handle, struct future **ret_future,
                       uint64_t *ret_state)
 {
-    struct future *future;
-    uint64_t state;
-
-    if (handle.slot == 0)
-        return handle.generation == 0 ? -EINVAL : -(int)handle.generation;
-    future = weft__slab_at(&runtime->slab, handle.slot);
-    if (!future)
-        return -ESTALE;
-    state = load_seq(&future->state);
-    if (future_generation(state) != handle.generation || !(state & FUTURE_LIVE))
-        return -ESTALE;
-    *ret_future = future;
-    *ret_state = state;
-    return 0;
+    return future_find(runtime, handle, ret_future, ret_state);
 }
 
 void weft__future_report_stale(struct runtime *runtime, weft_future handle)

@@ -93,6 +93,18 @@ struct future {
 struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
                                 const char *site);
 
+/* What a fresh slot begins with. From the last step on it is known to who walks over all slots. */
+static inline void future_begin(struct future *future, const struct future_kind *kind,
+                                const char *site)
+{
+    store_relaxed(&future->kind, kind);    /* relaxed: published with the handle */
+    store_relaxed(&future->site, site);    /* relaxed: only for people */
+    store_relaxed(&future->shields, 0);    /* relaxed: as above */
+    store_relaxed(&future->op_key, 0);     /* relaxed: as above */
+    store_relaxed(&future->op_loop, NULL); /* relaxed: as above */
+    or_seq(&future->state, FUTURE_LIVE);
+}
+
 /* The same where the caller knows the free slots of its thread; NULL: it has none. */
 struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache *cache,
                                      const struct future_kind *kind, const char *site);

@@ -7,24 +7,6 @@
 
 #include "core/worker.h"
 
-static int claim(struct runtime *runtime, weft_future handle, struct future **ret_future)
-{
-    uint64_t state;
-    int rc = weft__future_find(runtime, handle, ret_future, &state);
-
-    if (rc < 0)
-        return rc;
-    if ((void *)*ret_future == (void *)weft__current_task())
-        return -EDEADLK;
-    do {
-        if (future_generation(state) != handle.generation || state & FUTURE_CLAIMED)
-            return -ESTALE;
-        if (state & FUTURE_SCOPED)
-            return -EINVAL;
-    } while (!cas_seq(&(*ret_future)->state, &state, state | FUTURE_CLAIMED));
-    return 0;
-}
-
 static void unclaim(struct future *future)
 {
     uint64_t state = load_seq(&future->state);
@@ -43,11 +25,14 @@ static bool stands_in(weft_future handle, const weft_future *futures, size_t n)
 
 int weft__group_claim(struct runtime *runtime, const weft_future *futures, size_t n)
 {
+    struct task *self = weft__current_task();
+
     if (n >= UINT32_MAX) /* there are not so many slots: a place fits 32 bits, and one more does */
         return -EINVAL;
     for (size_t i = 0; i < n; i++) {
         struct future *future;
-        int rc = is_failed_spawn(futures[i]) ? 0 : claim(runtime, futures[i], &future);
+        int rc =
+            is_failed_spawn(futures[i]) ? 0 : group_claim_one(runtime, self, futures[i], &future);
 
         if (rc == 0)
             continue;

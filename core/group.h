@@ -14,6 +14,8 @@
 #ifndef WEFT_CORE_GROUP_H
 #define WEFT_CORE_GROUP_H
 
+#include <errno.h>
+
 #include "core/future.h"
 #include "core/worker.h"
 
@@ -26,6 +28,27 @@ struct group {
 /* Claims all for this caller, or none. Returns 0; -EINVAL (twice in the list, zero, or a scope's),
  * -ESTALE, -EDEADLK (the caller itself). */
 int weft__group_claim(struct runtime *runtime, const weft_future *futures, size_t n);
+
+/* Claims one for the task that calls, or a thread (NULL). Returns as weft__group_claim; or the error that
+ * travels in the handle. */
+static inline int group_claim_one(struct runtime *runtime, struct task *self, weft_future handle,
+                                  struct future **ret_future)
+{
+    uint64_t state;
+    int rc = future_find(runtime, handle, ret_future, &state);
+
+    if (rc < 0)
+        return rc;
+    if ((void *)*ret_future == (void *)self)
+        return -EDEADLK;
+    do {
+        if (future_generation(state) != handle.generation || state & FUTURE_CLAIMED)
+            return -ESTALE;
+        if (state & FUTURE_SCOPED)
+            return -EINVAL;
+    } while (!cas_seq(&(*ret_future)->state, &state, state | FUTURE_CLAIMED));
+    return 0;
+}
 
 /* Makes a claimed future tell the group at its end. Returns false if it has ended already. */
 bool weft__group_join(struct group *group, struct future *future, uint32_t place);

@@ -23,16 +23,6 @@ void weft__slab_destroy(struct slab *slab)
     }
 }
 
-struct future *weft__slab_at(struct slab *slab, uint32_t slot)
-{
-    char *chunk = slot / CHUNK_SLOTS < CHUNKS_MOST
-                      ? load_acquire(&slab->chunks[slot / CHUNK_SLOTS]) /* pairs with chunk_for() */
-                      : NULL;
-
-    return chunk && slot ? (struct future *)(void *)(chunk + slot % CHUNK_SLOTS * SLOT_BYTES)
-                         : NULL;
-}
-
 uint32_t weft__slab_used(struct slab *slab)
 {
     lock_acquire(&slab->lock);
@@ -139,16 +129,14 @@ struct future *weft__slab_take(struct slab *slab, struct slot_cache *cache)
 {
     struct future *future;
 
-    if (!cache) {
-        future = take_shared(slab);
-    } else {
-        future = batch_pop(&cache->hot);
-        if (!future) {
+    if (cache) {
+        if (!cache->hot.first) {
             cache->hot = cache->spare.first ? cache->spare : take_batch(slab);
             cache->spare = (struct slot_batch){0};
-            future = batch_pop(&cache->hot);
         }
+        return slab_take_hot(cache);
     }
+    future = take_shared(slab);
     if (future) {
         future->owner = NULL;
         future->watchers = (struct list){0};

@@ -40,6 +40,20 @@ void weft__slab_destroy(struct slab *slab);
  * NULL. NULL: no memory. */
 struct future *weft__slab_take(struct slab *slab, struct slot_cache *cache);
 
+/* weft__slab_take where the cache has one at hand; NULL: it has not. */
+static inline struct future *slab_take_hot(struct slot_cache *cache)
+{
+    struct future *future = cache->hot.first;
+
+    if (!future)
+        return NULL;
+    cache->hot.first = (struct future *)future->owner;
+    cache->hot.count--;
+    future->owner = NULL;
+    future->watchers = (struct list){0};
+    return future;
+}
+
 /* Gives a slot back: its generation is over from here on. */
 void weft__slab_give(struct slab *slab, struct slot_cache *cache, struct future *future);
 
@@ -47,7 +61,15 @@ void weft__slab_give(struct slab *slab, struct slot_cache *cache, struct future 
 void weft__slab_flush(struct slab *slab, struct slot_cache *cache);
 
 /* The slot of that number, whatever lives there; NULL if there has never been one. */
-struct future *weft__slab_at(struct slab *slab, uint32_t slot);
+static inline struct future *weft__slab_at(struct slab *slab, uint32_t slot)
+{
+    char *chunk = slot / CHUNK_SLOTS < CHUNKS_MOST
+                      ? load_acquire(&slab->chunks[slot / CHUNK_SLOTS]) /* pairs with chunk_for() */
+                      : NULL;
+
+    return chunk && slot ? (struct future *)(void *)(chunk + slot % CHUNK_SLOTS * SLOT_BYTES)
+                         : NULL;
+}
 
 /* How many slots there are: slot 1 to this number may be in use. */
 uint32_t weft__slab_used(struct slab *slab);

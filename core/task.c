@@ -49,6 +49,22 @@ static int check_options(const weft_task_options *options, weft_fn fn)
     return fn ? 0 : -EINVAL;
 }
 
+/* All but what options say. */
+static void fill(struct task *task, weft_fn fn, void *arg)
+{
+    task->fn = fn;
+    task->arg = arg;
+    task->drop = NULL;
+    task->stack = NULL;
+    task->stack_bytes = (uint32_t)STACK_BYTES;
+    task->held = NULL;
+    task->home = NULL;
+    store_relaxed(&task->scope, NULL); /* relaxed: nobody else knows the task yet */
+    task->starting = NULL;
+    task->is_ready = false;
+    task->locals = NULL;
+}
+
 /* `worker` is here and below the one that the calling thread carries, NULL: none. */
 static struct task *task_new(struct runtime *runtime, struct worker *worker,
                              const weft_task_options *options, weft_fn fn, void *arg)
@@ -58,17 +74,9 @@ static struct task *task_new(struct runtime *runtime, struct worker *worker,
 
     if (!task)
         return NULL;
-    task->fn = fn;
-    task->arg = arg;
+    fill(task, fn, arg);
     task->drop = options->drop;
-    task->stack = NULL;
     task->stack_bytes = (uint32_t)weft__stack_size(options->stack_bytes);
-    task->held = NULL;
-    task->home = NULL;
-    store_relaxed(&task->scope, NULL); /* relaxed: nobody else knows the task yet */
-    task->starting = NULL;
-    task->is_ready = false;
-    task->locals = NULL;
     if (options->val_bytes) {
         memcpy(task->val, options->val, options->val_bytes);
         task->arg = task->val;
@@ -129,6 +137,15 @@ static int start(struct runtime *runtime, struct worker *worker, struct scope *h
     return 0;
 }
 
+static __attribute__((noinline, cold)) weft_future start_while_draining(struct worker *worker,
+                                                                        struct task *task)
+{
+    weft_future handle;
+    int rc = start(worker->runtime, worker, NULL, task, &handle);
+
+    return rc < 0 ? weft__future_failed(rc) : handle;
+}
+
 static weft_future task_spawn(struct runtime *runtime, struct worker *worker, struct scope *home,
                               struct starting *starting, const weft_task_options *options,
                               weft_fn fn, void *arg)
@@ -187,15 +204,57 @@ weft_future weft_spawn_with(const weft_task_options *options, weft_fn fn, void *
     return spawn(NULL, options, fn, arg);
 }
 
+/* A task with no options, from a worker that has a slot at hand; NULL: neither. */
+static inline struct task *task_at_hand(struct worker *worker, const char *site, weft_fn fn,
+                                        void *arg)
+{
+    struct future *future = worker && fn ? slab_take_hot(&worker->slots) : NULL;
+    struct task *task = (struct task *)(void *)future;
+
+    if (!future)
+        return NULL;
+    fill(task, fn, arg);
+    future_begin(future, &weft__task_kind, site);
+    return task;
+}
+
+/* start() where nobody stops the runtime, short. */
+static inline weft_future start_at_hand(struct worker *worker, struct task *task)
+{
+    weft_future handle;
+
+    if (__builtin_expect(load_seq(&worker->runtime->is_draining), 0)) /* pairs with drain() */
+        return start_while_draining(worker, task);
+    if (worker->current && worker->current->locals)
+        inherit_locals(worker, task);
+    handle = weft__future_handle(&task->future); /* the task may end at once after this */
+    count_spawn(worker->runtime, worker);
+    weft__ready_last_from(worker, worker->runtime, task);
+    return handle;
+}
+
 weft_future weft_spawn_at(const char *site, weft_fn fn, void *arg)
 {
-    return spawn(NULL, &(weft_task_options){.site = site}, fn, arg);
+    struct worker *worker = weft__worker();
+    struct task *task = task_at_hand(worker, site, fn, arg);
+
+    return task ? start_at_hand(worker, task)
+                : spawn(NULL, &(weft_task_options){.site = site}, fn, arg);
 }
 
 weft_future weft_spawn_val_at(const char *site, weft_fn fn, const void *val, size_t bytes)
 {
-    return spawn(NULL, &(weft_task_options){.site = site, .val = val, .val_bytes = bytes}, fn,
-                 NULL);
+    struct worker *worker = weft__worker();
+    struct task *task = bytes <= WEFT_VAL_BYTES ? task_at_hand(worker, site, fn, NULL) : NULL;
+
+    if (!task)
+        return spawn(NULL, &(weft_task_options){.site = site, .val = val, .val_bytes = bytes}, fn,
+                     NULL);
+    if (bytes) {
+        memcpy(task->val, val, bytes);
+        task->arg = task->val;
+    }
+    return start_at_hand(worker, task);
 }
 
 weft_future weft_scope_spawn_with(weft_scope *scope, const weft_task_options *options, weft_fn fn,
@@ -233,15 +292,6 @@ void weft__task_end(struct runtime *runtime, struct task *task, int status)
     tell_drain(runtime);
 }
 
-/* On the worker's stack: the task's own is free from here on. */
-static void after_last(struct worker *worker, struct task *task, void *arg)
-{
-    weft__fiber_destroy(&task->fiber);
-    weft__stack_give(&worker->runtime->stacks, &worker->stacks, task->stack, task->stack_bytes);
-    task->stack = NULL;
-    weft__task_end(worker->runtime, task, (int)(intptr_t)arg);
-}
-
 /* The scope lies in a frame that has just been left, so this call's own frames must lie below it:
  * the memory between is skipped. Nothing may be called in between. Mutexes first: members of the
  * scope may wait for one. */
@@ -251,11 +301,8 @@ static __attribute__((noinline)) void close_leftovers(struct task *task)
     weft__scope_close_leftovers(task);
 }
 
-void weft__task_main(void *arg)
+static __attribute__((noinline)) int call(struct task *task)
 {
-    struct task *task = arg;
-
-    weft__fiber_arrive(&task->fiber);
     int status = task->fn(task->arg);                /* suspends: worker, errno stale */
     struct scope *open = load_relaxed(&task->scope); /* own field */
     if (open != task->home) {
@@ -273,10 +320,20 @@ void weft__task_main(void *arg)
     }
     if (task->locals)
         weft__locals_drop(task);
-    struct worker *worker = weft__worker();
-    worker->after = after_last;
-    worker->after_arg = (void *)(intptr_t)status;
-    weft__fiber_leave(&task->fiber, &worker->fiber);
+    return status;
+}
+
+void weft__task_main(void *arg)
+{
+    struct task *task = arg;
+
+    weft__fiber_arrive(&task->fiber);
+    weft__settle();
+    struct fiber *next;
+    do
+        fiber_modes_take(&weft__worker()->modes);
+    while (!(next = weft__end_here(task, call(task), &task)));
+    weft__fiber_leave(&weft__worker()->dead, next);
 }
 
 /* --- what a task asks about itself ----------------------------------------------------------- */

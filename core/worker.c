@@ -11,7 +11,7 @@ CK_STACK_CONTAINER(struct task, ready_entry, task_of_entry)
 
 /* --- the way in ------------------------------------------------------------------------------ */
 
-static void inbox_push(struct inbox *inbox, struct task *task)
+static __attribute__((noinline)) void inbox_push(struct inbox *inbox, struct task *task)
 {
     ck_stack_push_upmc(&inbox->stack, &task->ready_entry);
     add_seq(&inbox->pushed, 1); /* E1 of park.h: after the push, before the look for sleepers */
@@ -123,7 +123,7 @@ static void look_out(struct worker *worker)
         weft__park_notify(runtime);
 }
 
-static struct task *take_own(struct worker *worker)
+static __attribute__((noinline)) struct task *take_own_woken(struct worker *worker)
 {
     struct task *task;
 
@@ -141,6 +141,14 @@ static struct task *take_own(struct worker *worker)
         weft__park_notify(worker->runtime);
     }
     return task;
+}
+
+static inline struct task *take_own(struct worker *worker)
+{
+    if (load_relaxed(&worker->run_next)) /* relaxed: only the owner fills it */
+        return take_own_woken(worker);
+    worker->streak = 0;
+    return weft__deque_pop(&worker->deque);
 }
 
 /* Half of another's deque: one to run, the rest into the own. */
@@ -196,8 +204,10 @@ static struct task *next_task(struct worker *worker)
 {
     struct task *task;
 
-    if (++worker->tick % TUNE_LOOK_OUT == 0)
+    if (--worker->turns_left == 0) {
+        worker->turns_left = TUNE_LOOK_OUT;
         look_out(worker);
+    }
     task = take_own(worker);
     if (!task) {
         look_out(worker);
@@ -225,6 +235,69 @@ bool weft__worker_sees_work(struct worker *worker, bool everywhere)
 
 /* --- running --------------------------------------------------------------------------------- */
 
+static __attribute__((noinline)) bool stack_attach(struct worker *worker, struct task *task)
+{
+    void *low = weft__stack_take(&worker->runtime->stacks, &worker->stacks, task->stack_bytes);
+
+    if (!low)
+        return false;
+    task->stack = low;
+    weft__fiber_init(&task->fiber, low, task->stack_bytes, weft__task_main, task);
+    return true;
+}
+
+/* A test wants it never to go on where it has left. Then it has been sent elsewhere. */
+static bool must_migrate(struct worker *worker, struct task *task)
+{
+    struct runtime *runtime = worker->runtime;
+
+    if (__builtin_expect(!runtime->is_migrating, 1) || runtime->worker_count == 1 || !task->stack ||
+        task->last_worker != worker->index)
+        return false;
+    ready_elsewhere(runtime, task);
+    return true;
+}
+
+/* From here on it counts as running. */
+static void board(struct worker *worker, struct task *task)
+{
+    task->last_worker = worker->index;
+    store_relaxed(&worker->ran, load_relaxed(&worker->ran) + 1); /* own field; a hint to thieves */
+    worker->current = task;
+}
+
+/* No memory for its stack: the loop comes to it, and refuses it; or it must be begun there. */
+static __attribute__((noinline, cold)) struct task *leave_to_loop(struct worker *worker,
+                                                                  struct task *task)
+{
+    inbox_push(&worker->inbox, task);
+    worker->current = NULL;
+    return NULL;
+}
+
+/* The next task, if it is one of the worker's own and its turn is nothing special; NULL: the loop must
+ * look. It may have no stack yet. */
+static inline __attribute__((always_inline)) struct task *next_at_hand(struct worker *worker)
+{
+    struct task *task;
+
+    if (worker->turns_left == 1)
+        return NULL;
+    task = take_own(worker);
+    if (!task || must_migrate(worker, task))
+        return NULL;
+    worker->turns_left--;
+    if (!FIBER_MODES_KNOWN && !task->stack)
+        return leave_to_loop(worker, task);
+    board(worker, task);
+    return task;
+}
+
+static struct fiber *fiber_of(struct worker *worker, struct task *task)
+{
+    return task ? &task->fiber : &worker->fiber;
+}
+
 void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg)
 {
     struct worker *worker = weft__worker();
@@ -232,7 +305,13 @@ void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *
 
     worker->after = after;
     worker->after_arg = arg;
-    weft__fiber_switch(&task->fiber, &worker->fiber); /* suspends: worker, errno stale */
+    worker->left = task;
+    worker->current = NULL;
+    struct task *next = next_at_hand(worker);
+    if (next && !next->stack && !stack_attach(worker, next))
+        next = leave_to_loop(worker, next);
+    weft__fiber_switch(&task->fiber, fiber_of(worker, next)); /* suspends: worker, errno stale */
+    weft__settle();
 }
 
 static void after_yield(struct worker *worker, struct task *task, void *arg)
@@ -246,6 +325,41 @@ static void after_yield(struct worker *worker, struct task *task, void *arg)
 
 void weft__yield(void) { weft__suspend(after_yield, NULL); }
 
+static void give_stack(struct worker *worker, struct task *task, void *low)
+{
+    (void)task; /* ended, and perhaps another by now */
+    weft__fiber_destroy(&worker->dead);
+    weft__stack_give(&worker->runtime->stacks, &worker->stacks, low, worker->dead_bytes);
+}
+
+struct fiber *weft__end_here(struct task *task, int status, struct task **ret_next)
+{
+    struct worker *worker = weft__worker();
+    void *low = task->stack;
+    size_t bytes = task->stack_bytes;
+
+    worker->dead = task->fiber;
+    task->stack = NULL;
+    worker->current = NULL;
+    worker->is_settling = true; /* whom this wakes runs next, as if the task itself had */
+    weft__task_end(worker->runtime, task, status);
+    worker->is_settling = false;
+    struct task *next = next_at_hand(worker);
+    *ret_next = next;
+    if (next && !next->stack) {
+        if (FIBER_IS_BARE && next->stack_bytes == bytes) {
+            next->stack = low;
+            return NULL;
+        }
+        if (!stack_attach(worker, next))
+            next = leave_to_loop(worker, next);
+    }
+    worker->after = give_stack;
+    worker->after_arg = low;
+    worker->dead_bytes = bytes;
+    return fiber_of(worker, next);
+}
+
 /* A task that never starts: its drop function stands in for it. */
 static void refuse(struct worker *worker, struct task *task, int error)
 {
@@ -254,38 +368,19 @@ static void refuse(struct worker *worker, struct task *task, int error)
     weft__task_end(worker->runtime, task, error);
 }
 
-static bool stack_attach(struct worker *worker, struct task *task)
-{
-    void *low = weft__stack_take(&worker->runtime->stacks, &worker->stacks, task->stack_bytes);
-
-    if (!low)
-        return false;
-    task->stack = low;
-    weft__fiber_init(&task->fiber, low, task->stack_bytes, weft__task_main, task);
-    return true;
-}
-
 static void run(struct worker *worker, struct task *task)
 {
-    struct runtime *runtime = worker->runtime;
-
-    if (!task->stack) {
-        if (!stack_attach(worker, task)) {
-            refuse(worker, task, -ENOMEM);
-            return;
-        }
-    } else if (runtime->is_migrating && runtime->worker_count > 1 &&
-               task->last_worker == worker->index) {
-        ready_elsewhere(runtime, task);
+    if (must_migrate(worker, task))
+        return;
+    if (!task->stack && !stack_attach(worker, task)) {
+        refuse(worker, task, -ENOMEM);
         return;
     }
-    task->last_worker = worker->index;
-    store_relaxed(&worker->ran, load_relaxed(&worker->ran) + 1); /* own field; a hint to thieves */
-    worker->current = task;
+    board(worker, task);
+    worker->after = NULL;
     weft__fiber_switch(&worker->fiber, &task->fiber);
-    worker->current = NULL;
     worker->is_settling = true; /* whom this wakes runs next, as if the task itself had */
-    worker->after(worker, task, worker->after_arg);
+    weft__settle();
     worker->is_settling = false;
 }
 
@@ -301,8 +396,10 @@ void *weft__worker_thread(void *arg)
 {
     struct worker *worker = arg;
 
+    worker->turns_left = TUNE_LOOK_OUT;
     weft__worker_set(worker);
     weft__fiber_init_thread(&worker->fiber);
+    worker->modes = fiber_modes_here();
     weft__overflow_watch_thread(worker);
     for (;;) {
         struct task *task = next_task(worker);

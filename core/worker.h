@@ -7,9 +7,19 @@
  * Where a worker looks for its next task, in this order: every TUNE_LOOK_OUT tasks outside (timers,
  * loop, injected); the run-next slot, a few times in a row, after which what is in it goes to the end of
  * the line; its deque; outside; the others' deques; the others' run-next slots. Then it parks (park.h).
+ *
+ * Who suspends takes the next task from slot or deque itself, and switches straight to it; only if there
+ * is none, or it is time to look outside, to the worker's loop on the thread's own stack. Whoever goes on
+ * first does what the one before has left to do: that one's context is saved by then.
+ *
+ *     a suspends: takes b, switches -----> b: makes a visible, goes on
+ *     a ends: tells its future, takes b -> b fresh: runs on a's stack, no switch
+ *                                       -> b suspended: takes care of a's stack, goes on
  */
 #ifndef WEFT_CORE_WORKER_H
 #define WEFT_CORE_WORKER_H
+
+#include <errno.h>
 
 #include "core/ck.h"
 #include "core/deque.h"
@@ -43,9 +53,10 @@ struct worker {
 
     _Alignas(WEFT_LINE) struct task *current; /* (w) the running task, NULL between tasks */
     struct fiber fiber;                       /* (w) its own context, while a task runs */
-    void (*after)(struct worker *, struct task *, void *); /* (w) what to do after the switch */
+    void (*after)(struct worker *, struct task *, void *); /* (w) to do after the switch, or NULL */
     void *after_arg;                                       /* (w) */
-    uint32_t tick;                                         /* (w) looks for a task so far */
+    struct task *left;                                     /* (w) whose stack the switch leaves */
+    uint32_t turns_left;                                   /* (w) tasks until it looks outside */
     uint32_t streak;                                       /* (w) run-next tasks in a row */
     uint32_t seed;                                         /* (w) for the choice of victims */
     struct task *seen_run_next;                            /* (w) see steal_run_next */
@@ -53,6 +64,9 @@ struct worker {
     bool is_searching;                                     /* (w) counted in idle.searching */
     bool is_settling;                                      /* (w) between a task and the next */
     struct ward ward;                                      /* (w) whom it looks after */
+    struct fiber dead;                                     /* (w) of a task that has ended: it */
+    size_t dead_bytes;                                     /* (w) still stands on its stack */
+    struct fiber_modes modes;                              /* (i) that a fresh task begins with */
     void *signal_stack;                                    /* (w) see overflow.c */
     struct slot_cache slots;                               /* (w) */
     struct stack_cache stacks;                             /* (w) */
@@ -107,9 +121,22 @@ void weft__ready_last(struct runtime *runtime, struct task *task);
 /* The same where the caller knows the worker that its thread carries; NULL: none. */
 void weft__ready_last_from(struct worker *worker, struct runtime *runtime, struct task *task);
 
-/* Suspends the calling task; `after(worker, task, arg)` then runs on the worker's own stack: from
- * there on others may know the task. Returns when the task is resumed: worker and errno are stale. */
+/* Suspends the calling task; `after(worker, task, arg)` then runs on the stack of whoever goes on:
+ * from there on others may know the task. Returns when the task is resumed: worker and errno are stale. */
 void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg);
+
+/* Ends the calling task, which stands on nothing of its own any more but its stack. Returns NULL and the
+ * next task, which is to run on that stack; or what to leave it for, from worker->dead. */
+struct fiber *weft__end_here(struct task *task, int status, struct task **ret_next);
+
+/* First thing after each switch: does what the one who has left its stack wanted done. */
+static inline void weft__settle(void)
+{
+    struct worker *worker = weft__worker();
+
+    if (worker->after)
+        worker->after(worker, worker->left, worker->after_arg);
+}
 
 /* Lets the other ready tasks run once. From a task. Suspends. */
 void weft__yield(void);
@@ -123,6 +150,26 @@ void weft__overflow_watch(void);
 void weft__overflow_unwatch(void);
 void weft__overflow_watch_thread(struct worker *worker);
 void weft__overflow_unwatch_thread(struct worker *worker);
+
+/* weft__future_find where it is much called. */
+static inline int future_find(struct runtime *runtime, weft_future handle,
+                              struct future **ret_future, uint64_t *ret_state)
+{
+    struct future *future;
+    uint64_t state;
+
+    if (handle.slot == 0)
+        return (int)handle.generation > 0 ? -(int)handle.generation : -EINVAL;
+    future = weft__slab_at(&runtime->slab, handle.slot);
+    if (!future)
+        return -ESTALE;
+    state = load_seq(&future->state);
+    if (future_generation(state) != handle.generation || !(state & FUTURE_LIVE))
+        return -ESTALE;
+    *ret_future = future;
+    *ret_state = state;
+    return 0;
+}
 
 static inline bool inbox_is_empty(struct inbox *inbox)
 {

@@ -227,6 +227,10 @@ void weft__report(struct runtime *runtime, const char *format, ...) { (void)runt
 void weft__explain(const char *format, ...) { (void)format; }
 
 void weft__edge_check(struct waiter *waiter, const struct edge *edge) { (void)waiter, (void)edge; }
+void weft__edge_check_one(struct waiter *waiter, const struct edge *edge, struct future *future)
+{
+    (void)waiter, (void)edge, (void)future;
+}
 int weft__edge_answer(const struct waiter *waiter) { return (int)waiter->count; }
 void weft__edge_unpin(struct sleeper *sleeper) { (void)sleeper; }
 

@@ -9,6 +9,16 @@
 
 #include "tests/model/coroutine.h"
 
+#define FIBER_IS_BARE     1
+#define FIBER_MODES_KNOWN 1
+
+struct fiber_modes {
+    int none;
+};
+
+static inline struct fiber_modes fiber_modes_here(void) { return (struct fiber_modes){0}; }
+static inline void fiber_modes_take(const struct fiber_modes *modes) { (void)modes; }
+
 struct fiber {
     struct coroutine coroutine;
 };
