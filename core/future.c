@@ -27,7 +27,7 @@ static struct future *new_hidden(struct runtime *runtime, struct slot_cache *cac
 
     if (!future)
         return NULL;
-    future_begin(future, kind, site);
+    future_prepare(future, kind, site);
     return future;
 }
 

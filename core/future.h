@@ -93,15 +93,22 @@ struct future {
 struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
                                 const char *site);
 
-/* What a fresh slot begins with. From the last step on it is known to who walks over all slots. */
-static inline void future_begin(struct future *future, const struct future_kind *kind,
-                                const char *site)
+/* What a fresh slot begins with. */
+static inline void future_prepare(struct future *future, const struct future_kind *kind,
+                                  const char *site)
 {
     store_relaxed(&future->kind, kind);    /* relaxed: published with the handle */
     store_relaxed(&future->site, site);    /* relaxed: only for people */
     store_relaxed(&future->shields, 0);    /* relaxed: as above */
     store_relaxed(&future->op_key, 0);     /* relaxed: as above */
     store_relaxed(&future->op_loop, NULL); /* relaxed: as above */
+}
+
+/* The same; from the last step on it is known to who walks over all slots. */
+static inline void future_begin(struct future *future, const struct future_kind *kind,
+                                const char *site)
+{
+    future_prepare(future, kind, site);
     or_seq(&future->state, FUTURE_LIVE);
 }
 
