@@ -7,8 +7,12 @@
 #include <stddef.h>
 
 #include "core/sys.h"
+#include "core/worker.h"
 
 #define ARITY 4u
+
+/* So many struck out entries are never too many. */
+#define STRUCK_MOST 64u
 
 void weft__timers_init(struct timers *timers)
 {
@@ -21,7 +25,8 @@ void weft__timers_destroy(struct timers *timers) { weft__sys_free(timers->entrie
 static void put(struct timers *timers, uint32_t place, struct timer_entry entry)
 {
     timers->entries[place] = entry;
-    entry.timer->place = place + 1;
+    if (entry.timer)
+        entry.timer->place = place + 1;
 }
 
 static void sift_up(struct timers *timers, uint32_t place, struct timer_entry entry)
@@ -72,14 +77,63 @@ static void place_locked(struct timers *timers, uint32_t place, struct timer_ent
         sift_down(timers, place, entry);
 }
 
+static uint32_t count_struck_locked(struct timers *timers, int change)
+{
+    /* relaxed: under the lock; without it the worker reads what it has written itself, or what somebody
+     * has made less since */
+    uint32_t struck = load_relaxed(&timers->struck) + (uint32_t)change;
+
+    store_relaxed(&timers->struck, struck);
+    return struck;
+}
+
 static void remove_locked(struct timers *timers, uint32_t place)
 {
+    struct timer *timer = timers->entries[place].timer;
     struct timer_entry last = timers->entries[--timers->count];
 
-    timers->entries[place].timer->place = 0;
-    if (place == timers->count)
+    if (timer)
+        timer->place = 0;
+    else
+        count_struck_locked(timers, -1);
+    if (place < timers->count)
+        place_locked(timers, place, last);
+}
+
+/* Those that are struck out leave the top. */
+static void tidy_locked(struct timers *timers)
+{
+    while (timers->count > 0 && !timers->entries[0].timer)
+        remove_locked(timers, 0);
+}
+
+/* And all others. */
+static void compact_locked(struct timers *timers)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < timers->count; i++)
+        if (timers->entries[i].timer)
+            timers->entries[count++] = timers->entries[i];
+    timers->count = count;
+    store_relaxed(&timers->struck, 0); /* relaxed: see count_struck_locked */
+    while (count-- > 0)
+        sift_down(timers, count, timers->entries[count]);
+}
+
+static void strike_out_locked(struct timers *timers, struct timer *timer)
+{
+    uint32_t place = timer->place - 1;
+
+    timer->place = 0;
+    if (place == timers->count - 1) {
+        timers->count--;
         return;
-    place_locked(timers, place, last);
+    }
+    timers->entries[place].timer = NULL;
+    uint32_t struck = count_struck_locked(timers, 1);
+    if (struck > STRUCK_MOST && struck > timers->count / 2)
+        compact_locked(timers);
 }
 
 static int grow_locked(struct timers *timers)
@@ -124,11 +178,19 @@ int weft__timer_move(struct timer *timer, int64_t deadline)
 
         timer->deadline = deadline;
         place_locked(timers, timer->place - 1, (struct timer_entry){deadline, timer});
+        tidy_locked(timers);
         publish_first_locked(timers);
         rc = timers->entries[0].deadline < before;
     }
     lock_release(&timers->lock);
     return rc;
+}
+
+static bool is_own(const struct timers *timers)
+{
+    struct worker *worker = weft__worker();
+
+    return worker && timers == &worker->timers;
 }
 
 void weft__timer_remove(struct timer *timer)
@@ -137,9 +199,24 @@ void weft__timer_remove(struct timer *timer)
 
     lock_acquire(&timers->lock);
     if (timer->place) {
-        remove_locked(timers, timer->place - 1);
+        if (is_own(timers)) { /* it is awake, and will tidy before it sleeps */
+            strike_out_locked(timers, timer);
+        } else {
+            remove_locked(timers, timer->place - 1);
+            tidy_locked(timers);
+        }
         publish_first_locked(timers);
     }
+    lock_release(&timers->lock);
+}
+
+void weft__timers_tidy(struct timers *timers)
+{
+    if (load_relaxed(&timers->struck) == 0) /* relaxed: see count_struck_locked */
+        return;
+    lock_acquire(&timers->lock);
+    tidy_locked(timers);
+    publish_first_locked(timers);
     lock_release(&timers->lock);
 }
 
@@ -154,6 +231,8 @@ int weft__timers_fire(struct timers *timers, int64_t now)
         struct timer *timer = timers->entries[0].timer;
 
         remove_locked(timers, 0);
+        if (!timer)
+            continue;
         timer->fire(timer); /* its memory may be gone after this */
         fired++;
     }

@@ -6,6 +6,11 @@
  * held, so that its memory, often on the stack of a task, is still there: after weft__timer_remove
  * nothing touches it any more.
  * Deadlines are int64 nanoseconds and saturate; WEFT_FOREVER is simply never reached.
+ *
+ * Most timers are limits that are taken back before they fire, by a task on the same worker. That only
+ * strikes the entry out, and all that are struck out leave together once they are the half: so a timer
+ * set and taken back costs no walk through the heap. Before the worker sleeps the first one must be a
+ * real one again: whoever else removes or moves a timer, and the worker before it sleeps, sees to that.
  */
 #ifndef WEFT_CORE_TIMER_H
 #define WEFT_CORE_TIMER_H
@@ -33,7 +38,8 @@ struct timers {
     uint32_t count;
     uint32_t capacity;
     struct timer_entry *entries; /* a 4-ary heap: the children of i are 4i + 1 to 4i + 4 */
-    _Atomic int64_t first;       /* deadline of entries[0], INT64_MAX if there is none */
+    _Atomic uint32_t struck; /* (a) entries that have no timer any more; changes under the lock */
+    _Atomic int64_t first;   /* deadline of entries[0], INT64_MAX if there is none */
 };
 
 void weft__timers_init(struct timers *timers);
@@ -51,6 +57,9 @@ int weft__timer_move(struct timer *timer, int64_t deadline);
 /* Disarms a timer that may have fired, and waits until it is not firing. From any thread, with no
  * lock held that fire takes. */
 void weft__timer_remove(struct timer *timer);
+
+/* Before the worker sleeps: makes `first` the deadline of a timer that is armed. Only from the worker. */
+void weft__timers_tidy(struct timers *timers);
 
 /* Fires what is due at `now`. Returns how many. Only from the worker. */
 int weft__timers_fire(struct timers *timers, int64_t now);
