@@ -205,8 +205,8 @@ void weft__park(struct worker *worker)
 {
     bool was_searching = worker->is_searching;
 
-    weft__timers_tidy(
-        &worker->timers); /* before it shows that it sleeps: then others act on `first` */
+    /* Before it shows that it sleeps: then others act on the first deadline. */
+    weft__timers_tidy(&worker->timers);
     park_begin(worker);
     look_for_jobs(worker);
     if (weft__worker_sees_work(worker, must_look_everywhere(worker, was_searching)) ||
