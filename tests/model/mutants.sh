@@ -90,6 +90,7 @@ judge() {
 
 # Two at a time.
 running=0
+: >"$work/verdicts.all"
 while IFS=$'\t' read -r name words kind first second; do
     [ $running -lt 2 ] || wait -n
     judge "$name" "$words" "$kind" "$first" "${second:-}" >>"$work/verdicts.all" &
