@@ -80,11 +80,13 @@ struct loop_ops {
 
 struct loop {
     const struct loop_ops *ops;
-    struct worker *worker;             /* (i) whose it is */
-    void *state;                       /* (i) of loop_uring.c or loop_epoll.c */
-    struct bell *bell;                 /* (i) the loop's: tells whether it sleeps */
+    struct worker *worker; /* (i) whose it is */
+    void *state;           /* (i) of loop_uring.c or loop_epoll.c */
+    struct loop *sockets;  /* (i) the epoll loop in which sockets wait: it, or its part */
+    struct bell *bell;     /* (i) the loop's: tells whether it sleeps */
     const _Atomic uint32_t *in_flight; /* (i) the loop's: how many operations are */
-    const char *refused_by;            /* (i) the call that refused io_uring, if one did */
+    _Atomic uint32_t waits; /* (a) of `sockets`: how many of those anybody can help with */
+    const char *refused_by; /* (i) the call that refused io_uring, if one did */
 };
 
 extern const struct loop_ops weft__loop_uring;

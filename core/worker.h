@@ -52,6 +52,7 @@ struct worker {
     uint32_t seen_ran;                                     /* (w) */
     bool is_searching;                                     /* (w) counted in idle.searching */
     bool is_settling;                                      /* (w) between a task and the next */
+    bool is_gathering;                                     /* (w) looks for what has come */
     struct ward ward;                                      /* (w) whom it looks after */
     void *signal_stack;                                    /* (w) see overflow.c */
     struct slot_cache slots;                               /* (w) */
@@ -113,6 +114,11 @@ void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *
 
 /* Lets the other ready tasks run once. From a task. Suspends. */
 void weft__yield(void);
+
+/* Around a look at what has come for the worker, who takes one of the tasks that it makes ready next:
+ * only if there are more is another worker woken, at the end. */
+void weft__worker_gather_begin(struct worker *worker);
+void weft__worker_gather_end(struct worker *worker);
 
 /* Whether there is a task for this worker: the last look before sleep. `everywhere`: in the others'
  * deques, too; else they are left to those who search (park.c tells when). */
