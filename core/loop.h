@@ -10,6 +10,10 @@
  * tries at once, and answers -EAGAIN (-EINPROGRESS to a connect) if it must wait for OP_READY first.
  * io_uring says -EAGAIN too, for a descriptor with O_NONBLOCK. So the caller handles it for both (see
  * io/call.c).
+ *
+ * A socket's wait lies in the loop of the worker that the task is on, or in the first worker's if that
+ * sleeps: a waking costs several times what an echo does, so while few messages come one worker hears of
+ * all, and the others sleep on. Cancel and close find it by its loop and key, wherever it is.
  */
 #ifndef WEFT_CORE_LOOP_H
 #define WEFT_CORE_LOOP_H

@@ -241,6 +241,14 @@ static void three_tasks(void)
     loop_set(2, &weft__loop_epoll, epolls_new());
 }
 
+/* The first worker sleeps, so the second task waits in its loop. */
+static void first_sleeps(void)
+{
+    setup(3, false);
+    loop_set(1, &weft__loop_epoll, epolls_new());
+    store_relaxed(&tasks_worker(0)->loop.bell->asleep, 1);
+}
+
 static void ring_task(void) { setup(1, true); }
 static void ring_two_tasks(void) { setup(3, true); }
 
@@ -333,6 +341,12 @@ static void check_both_closed(void)
     model_assert(result[2] == -EBADF);
 }
 
+static void check_close_elsewhere(void)
+{
+    model_assert(descriptions[0].is_closed && result[0] == 0);
+    model_assert(result[1] == 1 || result[1] == -EBADF);
+}
+
 static void check_other(void)
 {
     check_cancel();
@@ -392,6 +406,11 @@ const struct model_scenario model_scenarios[] = {
      three_tasks,
      {{"task", read_one, 0}, {"closer", close_one, 0}, {"other", read_beside, 0}},
      check_both_closed,
+     2},
+    {"a close against a call that waits with the first worker",
+     first_sleeps,
+     {{"closer", close_one, 0}, {"task", read_one, 0}, {"worker", send_and_poll, 1}},
+     check_close_elsewhere,
      2},
     {"a late event, when another call goes on",
      two_tasks,
