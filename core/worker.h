@@ -6,7 +6,8 @@
  *
  * Where a worker looks for its next task, in this order: every TUNE_LOOK_OUT tasks outside (timers,
  * loop, injected); the run-next slot, a few times in a row, after which what is in it goes to the end of
- * the line; its deque; outside; the others' deques; the others' run-next slots. Then it parks (park.h).
+ * the line; its deque; outside, but for the loop; the others' deques; the others' run-next slots. Then it
+ * parks (park.h): what takes the kernel's events is the call in which it would sleep.
  */
 #ifndef WEFT_CORE_WORKER_H
 #define WEFT_CORE_WORKER_H
