@@ -128,3 +128,9 @@ bool weft__deque_is_empty(const struct deque *deque)
 
     return load_seq(&deque->tail) <= head; /* E4: pairs with weft__deque_push() */
 }
+
+size_t weft__deque_count(const struct deque *deque)
+{
+    /* own field: I2; relaxed: thieves move the head on at any time */
+    return (size_t)(load_relaxed(&deque->tail) - load_relaxed(&deque->head));
+}

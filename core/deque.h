@@ -51,6 +51,9 @@ struct task *weft__deque_pop(struct deque *deque);
  * many; 0 if there are none, or if somebody else was quicker (then another look is worth it). */
 size_t weft__deque_steal(struct deque *deque, struct task **tasks, size_t most);
 
+/* Owner: how many there are, at most: thieves may have come. */
+size_t weft__deque_count(const struct deque *deque);
+
 /* Anyone: whether a task is there now. Sequentially consistent: for the last look before sleep. */
 bool weft__deque_is_empty(const struct deque *deque);
 

@@ -10,6 +10,10 @@
  * tries at once, and answers -EAGAIN (-EINPROGRESS to a connect) if it must wait for OP_READY first.
  * io_uring says -EAGAIN too, for a descriptor with O_NONBLOCK. So the caller handles it for both (see
  * io/call.c).
+ *
+ * A socket's wait lies in the loop of the worker that the task is on, or in the first worker's if that
+ * sleeps: a waking costs several times what an echo does, so while few messages come one worker hears of
+ * all, and the others sleep on. Cancel and close find it by its loop and key, wherever it is.
  */
 #ifndef WEFT_CORE_LOOP_H
 #define WEFT_CORE_LOOP_H
@@ -80,11 +84,13 @@ struct loop_ops {
 
 struct loop {
     const struct loop_ops *ops;
-    struct worker *worker;             /* (i) whose it is */
-    void *state;                       /* (i) of loop_uring.c or loop_epoll.c */
-    struct bell *bell;                 /* (i) the loop's: tells whether it sleeps */
+    struct worker *worker; /* (i) whose it is */
+    void *state;           /* (i) of loop_uring.c or loop_epoll.c */
+    struct loop *sockets;  /* (i) the epoll loop in which sockets wait: it, or its part */
+    struct bell *bell;     /* (i) the loop's: tells whether it sleeps */
     const _Atomic uint32_t *in_flight; /* (i) the loop's: how many operations are */
-    const char *refused_by;            /* (i) the call that refused io_uring, if one did */
+    _Atomic uint32_t waits; /* (a) of `sockets`: how many of those anybody can help with */
+    const char *refused_by; /* (i) the call that refused io_uring, if one did */
 };
 
 extern const struct loop_ops weft__loop_uring;

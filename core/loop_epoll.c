@@ -104,6 +104,7 @@ static int init(struct loop *loop)
     if (rc < 0)
         goto destroy_bell;
     loop->state = epolls;
+    loop->sockets = loop;
     loop->bell = epolls->bell;
     loop->in_flight = &epolls->slots->used;
     return 0;
@@ -129,6 +130,7 @@ int weft__loop_epoll_inside(struct loop *loop, struct bell *bell, struct opslots
     }
     loop->ops = &weft__loop_epoll;
     loop->state = epolls;
+    loop->sockets = loop;
     loop->bell = bell;
     loop->in_flight = &slots->used;
     return 0;
@@ -243,8 +245,19 @@ static int arm(int set, int fd, uint32_t events, uint64_t key)
     return rc;
 }
 
-static ssize_t wait_ready(struct loop *loop, struct op *op)
+/* Where to wait: with the first worker if that sleeps, else here. So while few messages come, one worker
+ * hears of them all, and the others sleep on; while many come, each keeps what it has handled. */
+static struct loop *loop_to_wait_in(struct loop *own)
 {
+    struct loop *first = own->worker->runtime->workers[0].loop.sockets;
+
+    /* relaxed: a hint; any loop will do */
+    return bell_is_asleep(load_relaxed(&first->bell->asleep)) ? first : own;
+}
+
+static ssize_t wait_ready(struct loop *own, struct op *op)
+{
+    struct loop *loop = loop_to_wait_in(own);
     struct epolls *epolls = loop->state;
     int set = op->flags & POLLOUT ? epolls->out : epolls->in;
     struct waiter waiter;
@@ -254,6 +267,7 @@ static ssize_t wait_ready(struct loop *loop, struct op *op)
 
     if (rc < 0)
         return rc;
+    add_seq(&loop->waits, 1);
     weft__wait_begin(&waiter);
     weft__opslot_aim(epolls->slots, key, &waiter, &result);
     weft__fd_publish(op->use, loop, key);
@@ -262,6 +276,7 @@ static ssize_t wait_ready(struct loop *loop, struct op *op)
         (void)weft__wake(&waiter, 0);                  /* nobody else will; or close did already */
     rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
 
+    sub_seq(&loop->waits, 1);
     lock_acquire(&epolls->slots->lock);
     weft__opslot_give(epolls->slots, key);
     lock_release(&epolls->slots->lock);

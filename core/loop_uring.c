@@ -155,6 +155,7 @@ static int init(struct loop *loop)
         goto exit_ring;
     uring->sockets.worker = loop->worker;
     loop->state = uring;
+    loop->sockets = &uring->sockets;
     loop->bell = &uring->bell;
     loop->in_flight = &uring->slots.used;
     return 0;

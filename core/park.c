@@ -214,7 +214,9 @@ void weft__park(struct worker *worker)
         park_end(worker);
         return;
     }
+    weft__worker_gather_begin(worker);
     (void)worker->loop.ops->poll(&worker->loop,
                                  time_to_first_timer(worker)); /* errors: look again */
     park_end(worker);
+    weft__worker_gather_end(worker);
 }

@@ -35,7 +35,7 @@ static void relieve(struct runtime *runtime, struct worker *other)
 
     for (size_t i = 0; i < count; i++)
         weft__ready_last(runtime, tasks[i]);
-    if (load_relaxed(other->loop.in_flight) > 0)   /* relaxed: a hint */
+    if (load_relaxed(&other->loop.sockets->waits) > 0) /* relaxed: a hint */
         (void)other->loop.ops->help(&other->loop); /* whether anything came shows in the deque */
 }
 

@@ -23,6 +23,14 @@ static void push_last(struct worker *worker, struct task *task)
         inbox_push(&worker->inbox, task); /* no memory to grow: this way needs none */
 }
 
+/* After pushes by a worker that takes a task next: wakes another if that leaves any. */
+static void notify_of_more(struct worker *worker)
+{
+    /* relaxed: only the owner fills it */
+    if (weft__deque_count(&worker->deque) + (load_relaxed(&worker->run_next) != NULL) > 1)
+        weft__park_notify(worker->runtime);
+}
+
 /* Takes everything, oldest first, into the worker's deque. Returns whether there was anything. */
 static bool inbox_take(struct worker *worker, struct inbox *inbox)
 {
@@ -68,7 +76,8 @@ void weft__ready_last_from(struct worker *worker, struct runtime *runtime, struc
         return;
     }
     push_last(worker, task);
-    weft__park_notify(runtime);
+    if (!worker->is_gathering)
+        weft__park_notify(runtime);
 }
 
 void weft__ready_last(struct runtime *runtime, struct task *task)
@@ -107,20 +116,29 @@ static struct task *take_run_next(struct worker *worker)
     return xchg_seq(&worker->run_next, NULL); /* a thief may have been quicker */
 }
 
-/* Looks at what comes from outside the worker: timers, kernel events, injected tasks. */
-static void look_out(struct worker *worker)
+void weft__worker_gather_begin(struct worker *worker) { worker->is_gathering = true; }
+
+void weft__worker_gather_end(struct worker *worker)
+{
+    worker->is_gathering = false;
+    notify_of_more(worker);
+}
+
+/* Looks at what comes from outside the worker: timers, injected tasks, and, if it shall, kernel events. */
+static void look_out(struct worker *worker, bool polls)
 {
     struct runtime *runtime = worker->runtime;
 
+    weft__worker_gather_begin(worker);
     /* Whether anything came, here and below, shows in the deque. */
     if (load_relaxed(&worker->timers.first) != INT64_MAX) /* relaxed: see timer.c */
         (void)weft__timers_fire(&worker->timers, weft__quiet_now(runtime));
-    if (worker->loop.ops->is_busy(&worker->loop))
+    if (polls && worker->loop.ops->is_busy(&worker->loop))
         (void)worker->loop.ops->poll(&worker->loop, 0);
     weft__ward_look(worker);
     (void)inbox_take(worker, &worker->inbox);
-    if (inbox_take(worker, &runtime->inbox))
-        weft__park_notify(runtime);
+    (void)inbox_take(worker, &runtime->inbox);
+    weft__worker_gather_end(worker);
 }
 
 static __attribute__((noinline)) struct task *take_own_woken(struct worker *worker)
@@ -206,11 +224,11 @@ static struct task *next_task(struct worker *worker)
 
     if (--worker->turns_left == 0) {
         worker->turns_left = TUNE_LOOK_OUT;
-        look_out(worker);
+        look_out(worker, true);
     }
     task = take_own(worker);
     if (!task) {
-        look_out(worker);
+        look_out(worker, false); /* the loop is polled when it parks */
         task = take_own(worker);
     }
     if (!task)
@@ -319,8 +337,10 @@ static void after_yield(struct worker *worker, struct task *task, void *arg)
     (void)arg;
     if (worker->runtime->is_migrating && worker->runtime->worker_count > 1)
         ready_elsewhere(worker->runtime, task);
-    else
-        weft__ready_last_from(worker, worker->runtime, task);
+    else {
+        push_last(worker, task);
+        notify_of_more(worker);
+    }
 }
 
 void weft__yield(void) { weft__suspend(after_yield, NULL); }

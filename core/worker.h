@@ -6,7 +6,8 @@
  *
  * Where a worker looks for its next task, in this order: every TUNE_LOOK_OUT tasks outside (timers,
  * loop, injected); the run-next slot, a few times in a row, after which what is in it goes to the end of
- * the line; its deque; outside; the others' deques; the others' run-next slots. Then it parks (park.h).
+ * the line; its deque; outside, but for the loop; the others' deques; the others' run-next slots. Then it
+ * parks (park.h): what takes the kernel's events is the call in which it would sleep.
  *
  * Who suspends takes the next task from slot or deque itself, and switches straight to it; only if there
  * is none, or it is time to look outside, to the worker's loop on the thread's own stack. Whoever goes on
@@ -63,6 +64,7 @@ struct worker {
     uint32_t seen_ran;                                     /* (w) */
     bool is_searching;                                     /* (w) counted in idle.searching */
     bool is_settling;                                      /* (w) between a task and the next */
+    bool is_gathering;                                     /* (w) looks for what has come */
     struct ward ward;                                      /* (w) whom it looks after */
     struct fiber dead;                                     /* (w) of a task that has ended: it */
     size_t dead_bytes;                                     /* (w) still stands on its stack */
@@ -140,6 +142,11 @@ static inline void weft__settle(void)
 
 /* Lets the other ready tasks run once. From a task. Suspends. */
 void weft__yield(void);
+
+/* Around a look at what has come for the worker, who takes one of the tasks that it makes ready next:
+ * only if there are more is another worker woken, at the end. */
+void weft__worker_gather_begin(struct worker *worker);
+void weft__worker_gather_end(struct worker *worker);
 
 /* Whether there is a task for this worker: the last look before sleep. `everywhere`: in the others'
  * deques, too; else they are left to those who search (park.c tells when). */

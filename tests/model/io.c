@@ -205,6 +205,16 @@ static struct epolls *epolls_new(void)
     return epolls;
 }
 
+/* Gives a task's worker a loop; its own sockets wait there, and the bell never says that it sleeps. */
+static void loop_set(unsigned thread, const struct loop_ops *ops, struct epolls *epolls)
+{
+    struct loop *loop = &tasks_worker(thread)->loop;
+
+    *loop = (struct loop){.ops = ops, .worker = tasks_worker(thread), .state = epolls};
+    loop->sockets = loop;
+    loop->bell = model_alloc(sizeof *loop->bell);
+}
+
 static void setup(unsigned which, bool is_ring)
 {
     tasks_init(which);
@@ -216,9 +226,9 @@ static void setup(unsigned which, bool is_ring)
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         result[i] = 0;
         if (tasks[i])
-            tasks_worker(i)->loop =
-                (struct loop){.ops = is_ring ? &ring_ops : &weft__loop_epoll, .state = epolls};
+            loop_set(i, is_ring ? &ring_ops : &weft__loop_epoll, epolls);
     }
+    world->workers = tasks_worker(0);
 }
 
 static void one_task(void) { setup(1, false); }
@@ -228,7 +238,15 @@ static void two_tasks(void) { setup(3, false); }
 static void three_tasks(void)
 {
     setup(7, false);
-    tasks_worker(2)->loop.state = epolls_new();
+    loop_set(2, &weft__loop_epoll, epolls_new());
+}
+
+/* The first worker sleeps, so the second task waits in its loop. */
+static void first_sleeps(void)
+{
+    setup(3, false);
+    loop_set(1, &weft__loop_epoll, epolls_new());
+    store_relaxed(&tasks_worker(0)->loop.bell->asleep, 1);
 }
 
 static void ring_task(void) { setup(1, true); }
@@ -373,6 +391,12 @@ static void check_both_closed(void)
     model_assert(result[2] == -EBADF);
 }
 
+static void check_close_elsewhere(void)
+{
+    model_assert(descriptions[0].is_closed && result[0] == 0);
+    model_assert(result[1] == -EBADF);
+}
+
 static void check_other(void)
 {
     check_cancel();
@@ -433,6 +457,11 @@ const struct model_scenario model_scenarios[] = {
      three_tasks,
      {{"task", read_one, 0}, {"closer", close_one, 0}, {"other", read_beside, 0}},
      check_both_closed,
+     0},
+    {"a close against a call that waits with the first worker",
+     first_sleeps,
+     {{"closer", close_one, 0}, {"task", read_one, 0}},
+     check_close_elsewhere,
      0},
     {"a late event, when another call goes on",
      two_tasks,
