@@ -393,6 +393,7 @@ static void check_both_closed(void)
 
 static void check_close_elsewhere(void)
 {
+    check_end();
     model_assert(descriptions[0].is_closed && result[0] == 0);
     model_assert(result[1] == -EBADF);
 }
