@@ -73,29 +73,56 @@ void weft__ready_last_from(struct worker *worker, struct runtime *runtime, struc
 
 void weft__ready_last(struct runtime *runtime, struct task *task)
 {
-    weft__ready_last_from(weft__worker(), runtime, task);
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+
+    weft__ready_last_from(worker, runtime, task);
+    carrier_leave(carrier, was);
 }
 
-void weft__ready(struct runtime *runtime, struct task *task)
+/* Into the run-next slot; the one that it displaces goes into the line. */
+static void ready_next(struct worker *worker, struct runtime *runtime, struct task *task)
 {
-    struct worker *worker = weft__worker();
-
-    if (runtime->is_migrating && runtime->worker_count > 1) {
-        ready_elsewhere(runtime, task);
-        return;
-    }
-    /* from outside, or from the worker's timers and events */
-    if (!worker || !(worker->current || worker->is_settling)) {
-        weft__ready_last_from(worker, runtime, task);
-        return;
-    }
     if (!load_relaxed(&worker->run_next)) {     /* relaxed: only the owner fills it */
         store_release(&worker->run_next, task); /* pairs with the thief's compare-and-swap */
         return;
     }
-    task = xchg_seq(&worker->run_next, task); /* the one that it displaces goes into the line */
+    task = xchg_seq(&worker->run_next, task);
     if (task)
         weft__ready_last_from(worker, runtime, task);
+}
+
+void weft__ready(struct runtime *runtime, struct task *task)
+{
+    if (runtime->is_migrating && runtime->worker_count > 1) {
+        ready_elsewhere(runtime, task);
+        return;
+    }
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+
+    /* Whom a task wakes, or what is left to do for it, runs next. */
+    if (worker && (carrier->task || was == CARRIER_SETTLES))
+        ready_next(worker, runtime, task);
+    else /* from outside, or from the worker's timers and events */
+        weft__ready_last_from(worker, runtime, task);
+    carrier_leave(carrier, was);
+}
+
+int weft__timer_add_here(struct timer *timer, int64_t deadline, void (*fire)(struct timer *))
+{
+    struct carrier *carrier = weft__carrier();
+    struct worker *first = &carrier->runtime->workers[0];
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+    int rc = weft__timer_add(worker ? &worker->timers : &first->timers, timer, deadline, fire);
+
+    carrier_leave(carrier, was);
+    if (rc == 0 && !worker)
+        weft__park_wake(first); /* it must not sleep past that */
+    return rc;
 }
 
 /* --- the next task --------------------------------------------------------------------------- */
@@ -225,23 +252,24 @@ bool weft__worker_sees_work(struct worker *worker, bool everywhere)
 
 /* --- running --------------------------------------------------------------------------------- */
 
-void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg)
+void weft__suspend(weft__after *after, void *arg)
 {
-    struct worker *worker = weft__worker();
-    struct task *task = worker->current;
+    struct carrier *carrier = weft__carrier();
 
-    worker->after = after;
-    worker->after_arg = arg;
-    weft__fiber_switch(&task->fiber, &worker->fiber); /* suspends: worker, errno stale */
+    carrier_mark(carrier, CARRIER_SETTLES); /* I2: until run() goes on with the next task */
+    carrier->after = after;
+    carrier->after_arg = arg;
+    weft__fiber_switch(&carrier->task->fiber, &carrier->fiber); /* suspends: carrier, errno stale */
 }
 
-static void after_yield(struct worker *worker, struct task *task, void *arg)
+static void after_yield(struct runtime *runtime, struct worker *worker, struct task *task,
+                        void *arg)
 {
     (void)arg;
-    if (worker->runtime->is_migrating && worker->runtime->worker_count > 1)
-        ready_elsewhere(worker->runtime, task);
+    if (runtime->is_migrating && runtime->worker_count > 1)
+        ready_elsewhere(runtime, task);
     else
-        weft__ready_last_from(worker, worker->runtime, task);
+        weft__ready_last_from(worker, runtime, task);
 }
 
 void weft__yield(void) { weft__suspend(after_yield, NULL); }
@@ -251,7 +279,7 @@ static void refuse(struct worker *worker, struct task *task, int error)
 {
     if (task->drop)
         task->drop(task->arg);
-    weft__task_end(worker->runtime, task, error);
+    weft__task_end(worker->runtime, worker, task, error);
 }
 
 static bool stack_attach(struct worker *worker, struct task *task)
@@ -265,28 +293,38 @@ static bool stack_attach(struct worker *worker, struct task *task)
     return true;
 }
 
-static void run(struct worker *worker, struct task *task)
+/* Switches to the task, and does what it has left to do. Returns the worker that the thread carries
+ * then; NULL: it was taken. The carrier is the same: this stack stays on its thread. */
+static struct worker *switch_to(struct carrier *carrier, struct runtime *runtime, struct task *task)
+{
+    carrier->task = task;
+    carrier_leave(carrier, CARRIER_IN_TASK);           /* from here on it may lose the worker */
+    weft__fiber_switch(&carrier->fiber, &task->fiber); /* comes back marked: weft__suspend() */
+    struct worker *worker = carrier_kept(carrier);
+    carrier->task = NULL;
+    carrier->after(runtime, worker, task, carrier->after_arg);
+    carrier_mark(carrier, CARRIER_CALLS);
+    return worker;
+}
+
+/* Returns as switch_to does. */
+static struct worker *run(struct carrier *carrier, struct worker *worker, struct task *task)
 {
     struct runtime *runtime = worker->runtime;
 
     if (!task->stack) {
         if (!stack_attach(worker, task)) {
             refuse(worker, task, -ENOMEM);
-            return;
+            return worker;
         }
     } else if (runtime->is_migrating && runtime->worker_count > 1 &&
                task->last_worker == worker->index) {
         ready_elsewhere(runtime, task);
-        return;
+        return worker;
     }
     task->last_worker = worker->index;
     store_relaxed(&worker->ran, load_relaxed(&worker->ran) + 1); /* own field; a hint to thieves */
-    worker->current = task;
-    weft__fiber_switch(&worker->fiber, &task->fiber);
-    worker->current = NULL;
-    worker->is_settling = true; /* whom this wakes runs next, as if the task itself had */
-    worker->after(worker, task, worker->after_arg);
-    worker->is_settling = false;
+    return switch_to(carrier, runtime, task);
 }
 
 /* Memory goes back when nobody has anything else to do. Returns whether some did: then look again. */
@@ -297,24 +335,44 @@ static bool trim(struct worker *worker)
     return weft__park_others_sleep(runtime) && weft__stacks_trim(&runtime->stacks);
 }
 
-void *weft__worker_thread(void *arg)
+/* Carries the worker until it is taken: returns false; or until the runtime is over. */
+static bool carry_until_over(struct carrier *carrier)
 {
-    struct worker *worker = arg;
+    struct worker *worker = carrier_worker(carrier);
 
-    weft__worker_set(worker);
-    weft__fiber_init_thread(&worker->fiber);
-    weft__overflow_watch_thread(worker);
-    for (;;) {
+    while (worker) {
         struct task *task = next_task(worker);
 
         if (task)
-            run(worker, task);
+            worker = run(carrier, worker, task);
         else if (load_seq(&worker->runtime->is_over))
-            break;
+            return true;
         else if (!trim(worker))
             weft__park(worker);
     }
-    weft__overflow_unwatch_thread(worker);
-    weft__worker_set(NULL);
+    return false;
+}
+
+void weft__carry(struct carrier *carrier)
+{
+    weft__fiber_init_thread(&carrier->fiber);
+    weft__overflow_watch_thread(carrier);
+    while (!carry_until_over(carrier) && weft__spare_wait(carrier))
+        ;
+    weft__overflow_unwatch_thread(carrier);
+    store_relaxed(&carrier->worker, NULL); /* relaxed: nobody takes it any more */
+}
+
+void *weft__worker_thread(void *arg)
+{
+    struct worker *worker = arg;
+    struct carrier *carrier = weft__carrier(); /* this stack stays on its thread */
+
+    carrier->runtime = worker->runtime;
+    carrier_mark(carrier, CARRIER_CALLS);    /* published by worker->carrier, this and */
+    store_relaxed(&carrier->worker, worker); /* relaxed: that */
+    store_seq(&worker->carrier, carrier);
+    weft__carry(carrier);
+    carrier->runtime = NULL;
     return NULL;
 }
