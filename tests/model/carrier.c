@@ -139,6 +139,7 @@ void weft__carry(struct carrier *carrier)
             return;
         }
     } while (weft__spare_wait(carrier));
+    model_assert(load_seq(&world->is_over));
 }
 
 static void owner(void) { weft__carry(carriers[0]); }
