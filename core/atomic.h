@@ -31,6 +31,9 @@
     atomic_compare_exchange_strong_explicit((at), (expected), (desired), memory_order_seq_cst, \
                                             memory_order_seq_cst)
 
+/* Keeps the compiler, and it alone, from moving accesses across. */
+#define compiler_barrier() atomic_signal_fence(memory_order_seq_cst)
+
 /* The line that two writers must not share. */
 #define WEFT_LINE 64
 

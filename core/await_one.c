@@ -130,7 +130,7 @@ int weft_await(weft_future handle)
 
     if (task && !probe_is_on() &&
         !weft__task_is_cancelled(task)) /* suspends: worker, errno stale */
-        return await_one(weft__worker()->runtime, task, handle);
+        return await_one(weft__carrier()->runtime, task, handle);
 
     int status;
     int rc = weft_gather_n(&handle, 1, &status); /* suspends: worker, errno stale */

@@ -12,10 +12,8 @@
 /* Reasons with which a watcher is woken. */
 #define WATCH_ENDED 0
 
-static struct slot_cache *own_cache(struct runtime *runtime)
+static struct slot_cache *cache_of(struct worker *worker, struct runtime *runtime)
 {
-    struct worker *worker = weft__worker();
-
     return worker && worker->runtime == runtime ? &worker->slots : NULL;
 }
 
@@ -44,18 +42,35 @@ struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache 
 struct future *weft__future_new_hidden(struct runtime *runtime, const struct future_kind *kind,
                                        const char *site)
 {
-    return new_hidden(runtime, own_cache(runtime), kind, site);
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+    struct future *future = new_hidden(runtime, cache_of(worker, runtime), kind, site);
+
+    carrier_leave(carrier, was);
+    return future;
 }
 
 struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
                                 const char *site)
 {
-    return weft__future_new_from(runtime, own_cache(runtime), kind, site);
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+    struct future *future = weft__future_new_from(runtime, cache_of(worker, runtime), kind, site);
+
+    carrier_leave(carrier, was);
+    return future;
 }
 
 void weft__future_free(struct runtime *runtime, struct future *future)
 {
-    weft__slab_give(&runtime->slab, own_cache(runtime), future);
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+
+    weft__slab_give(&runtime->slab, cache_of(worker, runtime), future);
+    carrier_leave(carrier, was);
 }
 
 void weft__future_discard(struct runtime *runtime, struct future *future)

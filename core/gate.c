@@ -57,9 +57,9 @@ struct runtime *weft__runtime_here(uint32_t *ret_depth)
 
 struct runtime *weft__runtime_own(void)
 {
-    struct worker *worker = weft__worker();
+    struct runtime *runtime = weft__carrier()->runtime;
 
-    return worker ? worker->runtime : adopted_here();
+    return runtime ? runtime : adopted_here();
 }
 
 bool weft__runtime_is_mine(void) { return weft__runtime_own() != NULL; }

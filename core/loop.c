@@ -49,11 +49,30 @@ int weft__loop_init(struct loop *loop, struct worker *worker, weft_loop asked, c
 
 void weft__loop_destroy(struct loop *loop) { loop->ops->destroy(loop); }
 
+struct loop *weft__loop_enter(void)
+{
+    for (;;) {
+        uint32_t was;
+        struct worker *worker = carrier_enter(weft__carrier(), &was);
+
+        if (worker)
+            return &worker->loop;
+        weft__yield(); /* back into line; suspends: carrier, errno stale */
+    }
+}
+
+void weft__loop_leave(void) { carrier_leave(weft__carrier(), 0); }
+
 ssize_t weft__loop_run(struct op *op)
 {
-    struct loop *loop = &weft__worker()->loop;
+    int rc = weft__wait_check(); /* suspends if the task is cancelled: and then it ends here */
 
-    return loop->ops->run(loop, op); /* suspends: worker, errno stale */
+    if (rc < 0)
+        return rc;
+    struct loop *loop = weft__loop_enter();    /* may suspend: carrier, errno stale */
+    ssize_t result = loop->ops->run(loop, op); /* suspends: carrier, errno stale */
+    weft__loop_leave();
+    return result;
 }
 
 /* An operation that blocks, for the lane. */

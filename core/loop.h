@@ -72,7 +72,7 @@ struct loop_ops {
     void (*wake)(struct loop *loop);
     /* Runs one operation for the calling task; suspends. The result; -ECANCELED (the task was, or
      * the operation by `cancel`) and -EINTR: it had no effect. `loop` is that of the worker which
-     * carries the task when the call begins. */
+     * carries the task when the call begins, and the thread is inside then, not at the end. */
     ssize_t (*run)(struct loop *loop, struct op *op);
     /* Asks for the end of the operation in flight with this key, which run has given to
      * weft__wait_set_op and to weft__fd_publish. From any thread; harmless if it has ended. */
@@ -105,8 +105,13 @@ int weft__loop_epoll_inside(struct loop *loop, struct bell *bell, struct opslots
 int weft__loop_init(struct loop *loop, struct worker *worker, weft_loop asked, char *why);
 void weft__loop_destroy(struct loop *loop);
 
-/* Runs one operation of the calling task in the loop of its worker: as ops->run. */
+/* Runs one operation of the calling task in the loop of its worker: as ops->run. A cancellation point. */
 ssize_t weft__loop_run(struct op *op);
+
+/* The loop of the calling task's worker, which nobody takes until weft__loop_leave or a suspension.
+ * May suspend, to get a worker. */
+struct loop *weft__loop_enter(void);
+void weft__loop_leave(void);
 
 /* Runs one operation of the calling task on the blocking lane: for files where the loop cannot. */
 ssize_t weft__loop_block(const struct op *op);

@@ -365,14 +365,13 @@ static ssize_t attempt(const struct op *op)
 static ssize_t run(struct loop *loop, struct op *op)
 {
     struct epolls *epolls = loop->state;
-    int rc = weft__wait_check(); /* suspends if the task is cancelled: and then it ends here */
+    bool is_others_turn = op->kind != OP_READY && ++epolls->tries % TURN == 0;
 
-    if (rc < 0)
-        return rc;
+    weft__loop_leave(); /* the rest is under locks: it may go on without a worker */
     if (op->kind == OP_READY)
         return wait_ready(loop, op); /* suspends: worker, errno stale */
-    if (++epolls->tries % TURN == 0) {
-        rc = weft_yield(); /* suspends: worker, errno stale */
+    if (is_others_turn) {
+        int rc = weft_yield(); /* suspends: worker, errno stale */
         if (rc < 0)
             return rc;
     }

@@ -10,10 +10,10 @@
  * nobody can take it over (ward.h). They wait in an epoll loop inside this one, which shares its bell
  * and slots. The worker sleeps there, and the ring is one of the descriptors that wake it.
  *
- * Only the thread that carries the worker touches the ring: what a request needs from a thread (the
- * work after an interrupt, its end at the thread's exit) then falls on that thread and no other. A
- * cancel by anyone else therefore goes through the list of slots to cancel. No set-up flag binds the
- * ring to one thread, so that a worker may change its thread.
+ * Only the thread that carries the worker touches the ring, and a cancel by anyone else goes through the list
+ * of slots to cancel. What a request needs from a thread (the work after an interrupt, its end at the thread's
+ * exit) falls on the one that made it. No set-up flag binds the ring to that thread, nor lets the kernel put
+ * this work off: so a worker may change its thread, and the threads stay until the end (handover.h).
  *
  * Invariants  I1  an operation ends with its own completion and nothing else: until then the task is
  *                 suspended and its memory is the kernel's
@@ -350,15 +350,13 @@ static ssize_t run_in_ring(struct loop *loop, struct op *op)
     struct waiter waiter;
     ssize_t result = -ECANCELED;
     uint64_t key;
-    int rc = weft__wait_check(); /* suspends if the task is cancelled: and then it ends here */
+    int rc;
 
-    if (rc < 0)
-        return rc;
     while (io_uring_sq_space_left(&uring->ring) == 0 && !submit(uring)) {
         rc = weft_yield(); /* suspends: worker, errno stale */
         if (rc < 0)
             return rc;
-        loop = &weft__worker()->loop;
+        loop = weft__loop_enter(); /* may suspend: as above */
         if (loop->ops != &weft__loop_uring)
             return loop->ops->run(loop, op);
         uring = loop->state;

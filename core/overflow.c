@@ -2,7 +2,7 @@
  * overflow - a task that runs off its stack is named before the process dies.
  *
  * The guard below each stack turns the overflow into SIGSEGV. The handler, on a signal stack of the
- * worker's, compares the address with the guard of the running task, and says which task it was,
+ * thread's, compares the address with the guard of the running task, and says which task it was,
  * where it was spawned and what to do; then the default action takes its course. It is set only
  * where the program has left SIGSEGV alone, and put back at the stop.
  */
@@ -71,26 +71,26 @@ void weft__overflow_unwatch(void)
         (void)signal(SIGSEGV, SIG_DFL); /* it was the default before */
 }
 
-void weft__overflow_watch_thread(struct worker *worker)
+void weft__overflow_watch_thread(struct carrier *carrier)
 {
     stack_t own;
 
     if (sigaltstack(NULL, &own) == 0 && !(own.ss_flags & SS_DISABLE))
         return; /* a sanitizer has set one */
-    worker->signal_stack = weft__sys_alloc(SIGNAL_STACK_BYTES);
-    if (!worker->signal_stack)
+    carrier->signal_stack = weft__sys_alloc(SIGNAL_STACK_BYTES);
+    if (!carrier->signal_stack)
         return; /* the fault is only nameless */
-    own = (stack_t){.ss_sp = worker->signal_stack, .ss_size = SIGNAL_STACK_BYTES};
+    own = (stack_t){.ss_sp = carrier->signal_stack, .ss_size = SIGNAL_STACK_BYTES};
     (void)sigaltstack(&own, NULL); /* as above */
 }
 
-void weft__overflow_unwatch_thread(struct worker *worker)
+void weft__overflow_unwatch_thread(struct carrier *carrier)
 {
     stack_t none = {.ss_flags = SS_DISABLE};
 
-    if (!worker->signal_stack)
+    if (!carrier->signal_stack)
         return;
     (void)sigaltstack(&none, NULL); /* the thread ends here in any case */
-    weft__sys_free(worker->signal_stack);
-    worker->signal_stack = NULL;
+    weft__sys_free(carrier->signal_stack);
+    carrier->signal_stack = NULL;
 }

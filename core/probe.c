@@ -27,7 +27,7 @@ static void cancel(struct probe *probe)
     if (probe->cancel)
         probe->cancel(probe->victim);
     else /* stale: it has ended meanwhile */
-        (void)weft__future_cancel(weft__worker()->runtime, probe->victim);
+        (void)weft__future_cancel(weft__runtime_own(), probe->victim);
 }
 
 /* Counts a point. Returns whether it is the chosen one. */

@@ -138,8 +138,10 @@ static void glance_at_worker(struct worker *worker, struct glance *glance)
 
 static struct glance glance_at(struct runtime *runtime)
 {
-    struct glance glance = {
-        .is_asleep = true, .first = INT64_MAX, .threads = (int)runtime->worker_count};
+    struct glance glance = {.is_asleep = true,
+                            .first = INT64_MAX,
+                            .threads =
+                                (int)(runtime->worker_count + load_seq(&runtime->spares.count))};
 
     glance_at_threads(runtime, &glance);
     glance.done = glance.moves;

@@ -128,6 +128,7 @@ static void threads_end(struct runtime *runtime, uint32_t count)
     store_seq(&runtime->is_over, 1); /* before the wakes; pairs with weft__worker_sees_work() */
     for (uint32_t i = 0; i < count; i++)
         weft__park_wake(&runtime->workers[i]);
+    weft__spares_end(runtime);
     for (uint32_t i = 0; i < count; i++)
         (void)pthread_join(runtime->workers[i].thread, NULL); /* fails only for a wrong thread */
 }
@@ -211,6 +212,7 @@ static int runtime_start(const weft_options *options)
     if (rc < 0)
         return rc;
     weft__overflow_watch();
+    weft__spares_init(&runtime->spares);
     rc = threads_start(runtime);
     if (rc < 0)
         goto free_runtime;
@@ -383,7 +385,9 @@ int weft_info(weft_info_data *ret_info)
         .guard = runtime->stacks.guard,
         .stack_bytes = STACK_BYTES,
         .stacks_limit = runtime->stacks.limit,
-        .tasks_live = load_relaxed(&runtime->outside_spawned), /* relaxed: statistics */
+        /* relaxed: statistics */
+        .tasks_live =
+            load_relaxed(&runtime->outside_spawned) - load_relaxed(&runtime->outside_ended),
     };
     const char *why = runtime->workers[0].why_loop;
     for (uint32_t i = 0; i < runtime->worker_count; i++) {

@@ -6,11 +6,12 @@
 #include <errno.h>
 
 #include "core/edges.h"
+#include "core/gate.h"
 #include "core/worker.h"
 
 void weft__scope_report(struct task *task, const char *what)
 {
-    weft__report(weft__worker()->runtime, "task %s %s", future_site(&task->future), what);
+    weft__report(weft__runtime_own(), "task %s %s", future_site(&task->future), what);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -289,6 +290,7 @@ int weft_scope_close(weft_scope *memory, int rc)
                            "closed a scope in which it has another one open: close that first");
         return -EINVAL;
     }
+    weft__line_up();                           /* may suspend: worker, errno stale */
     return weft__scope_close(scope, task, rc); /* suspends: worker, errno stale */
 }
 

@@ -138,7 +138,7 @@ static int retime_locked(struct scope *scope, struct timer *timer, weft_time mom
         return 0;
     if (is_hard(scope))
         return -EALREADY;
-    return weft__timer_add(&weft__worker()->timers, timer, moment, fire);
+    return weft__timer_add_here(timer, moment, fire);
 }
 
 /* --- deadlines ------------------------------------------------------------------------------- */
@@ -153,7 +153,7 @@ int weft__scope_arm(struct scope *scope, weft_time deadline)
     if (deadline == WEFT_FOREVER)
         return 0;
     if (!is_past(deadline))
-        return weft__timer_add(&weft__worker()->timers, &scope->deadline, deadline, on_deadline);
+        return weft__timer_add_here(&scope->deadline, deadline, on_deadline);
     expire(scope);
     return 0;
 }

@@ -321,7 +321,7 @@ void weft__stack_give(struct stacks *stacks, struct stack_cache *cache, void *lo
         weft__sys_munmap((char *)low - STACK_GUARD_BYTES, STACK_GUARD_BYTES + bytes);
         return;
     }
-    if (cache->count < TUNE_STACK_CACHE) {
+    if (cache && cache->count < TUNE_STACK_CACHE) {
         cache->stacks[cache->count++] = low;
         return;
     }

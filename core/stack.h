@@ -72,6 +72,8 @@ size_t weft__stack_size(size_t asked);
 
 /* Returns the low end of a stack of that size (as weft__stack_size gives it); NULL: no memory. */
 void *weft__stack_take(struct stacks *stacks, struct stack_cache *cache, size_t bytes);
+
+/* cache is the calling worker's; NULL: there is none. */
 void weft__stack_give(struct stacks *stacks, struct stack_cache *cache, void *low, size_t bytes);
 
 /* Gives back the pages of some free stacks, if many have any. Returns whether there were: then call it

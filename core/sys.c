@@ -437,6 +437,24 @@ int weft__sys_has_shadow_stack(void)
     return (int)(features & 1);
 }
 
+static int membarrier(int command)
+{
+    int saved = errno;
+    int rc = fault("membarrier");
+
+    if (rc == 0 && syscall(SYS_membarrier, command, 0, 0) < 0)
+        rc = -errno;
+    errno = saved;
+    return rc;
+}
+
+int weft__sys_membarrier_register(void)
+{
+    return membarrier(1 << 4 /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED */);
+}
+
+int weft__sys_membarrier(void) { return membarrier(1 << 3 /* _PRIVATE_EXPEDITED */); }
+
 int weft__sys_futex(uint32_t *at, int op, uint32_t value, int64_t ns)
 {
     struct timespec span = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};

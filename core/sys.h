@@ -100,6 +100,11 @@ int weft__sys_leave_cpu(int cpu);
 /* 1 if shadow stacks are active in this process, else 0. */
 int weft__sys_has_shadow_stack(void);
 
+/* A full barrier in every thread of the process that runs now. To be registered for once; an error
+ * where the kernel has none ("membarrier"). */
+int weft__sys_membarrier_register(void);
+int weft__sys_membarrier(void);
+
 /* Futex, for core/atomic.h. */
 int weft__sys_futex(uint32_t *at, int op, uint32_t value, int64_t ns);
 

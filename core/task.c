@@ -65,10 +65,11 @@ static void fill(struct task *task, weft_fn fn, void *arg)
     task->locals = NULL;
 }
 
-/* `worker` is here and below the one that the calling thread carries, NULL: none. */
-static struct task *task_new(struct runtime *runtime, struct worker *worker,
+/* `carrier` is here and below the calling thread's, and that is inside. */
+static struct task *task_new(struct runtime *runtime, struct carrier *carrier,
                              const weft_task_options *options, weft_fn fn, void *arg)
 {
+    struct worker *worker = carrier_worker(carrier);
     struct task *task = (struct task *)(void *)weft__future_new_from(
         runtime, worker ? &worker->slots : NULL, &weft__task_kind, options->site);
 
@@ -102,17 +103,15 @@ static void tell_drain(struct runtime *runtime)
 }
 
 /* The new task sees the values that its spawner sees now. */
-static void inherit_locals(struct worker *worker, struct task *task)
+static void inherit_locals(const struct task *spawner, struct task *task)
 {
-    struct task *spawner = worker ? worker->current : NULL;
-
     if (!spawner || !spawner->locals)
         return;
     weft__locals_share(spawner->locals);
     task->locals = spawner->locals;
 }
 
-static int start(struct runtime *runtime, struct worker *worker, struct scope *home,
+static int start(struct runtime *runtime, struct carrier *carrier, struct scope *home,
                  struct task *task, weft_future *ret_handle)
 {
     int rc = 0;
@@ -126,69 +125,89 @@ static int start(struct runtime *runtime, struct worker *worker, struct scope *h
     tell_drain(runtime); /* while the spawner is still live: see until_tasks_ended() */
     if (rc < 0)
         return rc;
-    inherit_locals(worker, task);
+    inherit_locals(carrier->task, task);
     if (home)
         or_seq(&task->future.state, FUTURE_SCOPED);
     *ret_handle = weft__future_handle(&task->future); /* the task may end at once after this */
     if (!home && load_seq(&runtime->is_draining))     /* pairs with drain(): all are cancelled */
         or_seq(&task->future.state, FUTURE_CANCEL);
+    struct worker *worker = carrier_worker(carrier);
     count_spawn(runtime, worker);
     weft__ready_last_from(worker, runtime, task);
     return 0;
 }
 
-static __attribute__((noinline, cold)) weft_future start_while_draining(struct worker *worker,
+static __attribute__((noinline, cold)) weft_future start_while_draining(struct carrier *carrier,
                                                                         struct task *task)
 {
     weft_future handle;
-    int rc = start(worker->runtime, worker, NULL, task, &handle);
+    int rc = start(carrier->runtime, carrier, NULL, task, &handle);
 
     return rc < 0 ? weft__future_failed(rc) : handle;
 }
 
-static weft_future task_spawn(struct runtime *runtime, struct worker *worker, struct scope *home,
+/* Returns a handle of slot 0 if it failed: then what is to be dropped is still the caller's. */
+static weft_future task_spawn(struct runtime *runtime, struct carrier *carrier, struct scope *home,
                               struct starting *starting, const weft_task_options *options,
                               weft_fn fn, void *arg)
 {
     weft_future handle;
     int rc = weft__runtime_refuses(runtime) ? -ESHUTDOWN : check_options(options, fn);
-    struct task *task = rc < 0 ? NULL : task_new(runtime, worker, options, fn, arg);
+    struct task *task = rc < 0 ? NULL : task_new(runtime, carrier, options, fn, arg);
 
     if (task)
         task->starting = starting;
     if (rc == 0)
-        rc = task ? start(runtime, worker, home, task, &handle) : -ENOMEM;
-    if (rc == 0)
-        return handle;
+        rc = task ? start(runtime, carrier, home, task, &handle) : -ENOMEM;
+    return rc == 0 ? handle : weft__future_failed(rc);
+}
+
+/* Not inside: the drop function is the caller's own code, and may do anything. */
+static void drop(const weft_task_options *options, void *arg)
+{
     if (options->drop)
         options->drop(options->val_bytes ? (void *)(uintptr_t)options->val : arg);
+}
+
+/* One window for all that a spawn does with the worker. */
+static weft_future spawn_from(struct runtime *runtime, struct carrier *carrier, struct scope *home,
+                              struct starting *starting, const weft_task_options *options,
+                              weft_fn fn, void *arg)
+{
+    uint32_t was;
+
+    (void)carrier_enter(carrier, &was); /* none will do */
+    weft_future handle = task_spawn(runtime, carrier, home, starting, options, fn, arg);
+    carrier_leave(carrier, was);
+    if (handle.slot)
+        return handle;
+    drop(options, arg);
     if (home && !starting)
-        weft__scope_spawn_failed(home, options->site, rc);
-    return weft__future_failed(rc);
+        weft__scope_spawn_failed(home, options->site, weft__future_outside(handle, 0));
+    return handle;
 }
 
 weft_future weft__task_spawn(struct runtime *runtime, struct scope *home,
                              const weft_task_options *options, weft_fn fn, void *arg)
 {
-    return task_spawn(runtime, weft__worker(), home, NULL, options, fn, arg);
+    return spawn_from(runtime, weft__carrier(), home, NULL, options, fn, arg);
 }
 
 weft_future weft__task_start(struct scope *home, struct starting *starting,
                              const weft_task_options *options, weft_fn fn, void *arg)
 {
-    struct worker *worker = weft__worker();
-    struct runtime *runtime;
+    struct carrier *carrier = weft__carrier();
+    struct runtime *runtime = carrier->runtime;
     weft_future handle;
 
-    if (worker)
-        return task_spawn(worker->runtime, worker, home, starting, options, fn, arg);
+    if (runtime)
+        return spawn_from(runtime, carrier, home, starting, options, fn, arg);
     int rc = weft__runtime_enter(&runtime);
     if (rc < 0) {
-        if (options->drop)
-            options->drop(options->val_bytes ? (void *)(uintptr_t)options->val : arg);
+        drop(options, arg);
         return weft__future_failed(rc);
     }
-    handle = task_spawn(runtime, NULL, home, starting, options, fn, arg);
+    handle = spawn_from(runtime, carrier, home, starting, options, fn, arg);
     weft__runtime_leave(runtime);
     return handle;
 }
@@ -218,43 +237,55 @@ static inline struct task *task_at_hand(struct worker *worker, const char *site,
     return task;
 }
 
-/* start() where nobody stops the runtime, short. */
-static inline weft_future start_at_hand(struct worker *worker, struct task *task)
+/* start() where nobody stops the runtime, short. Ends the window. */
+static inline weft_future start_at_hand(struct carrier *carrier, uint32_t was,
+                                        struct worker *worker, struct task *task)
 {
     weft_future handle;
 
-    if (__builtin_expect(load_seq(&worker->runtime->is_draining), 0)) /* pairs with drain() */
-        return start_while_draining(worker, task);
-    if (worker->current && worker->current->locals)
-        inherit_locals(worker, task);
+    if (__builtin_expect(load_seq(&worker->runtime->is_draining), 0)) { /* pairs with drain() */
+        handle = start_while_draining(carrier, task);
+        carrier_leave(carrier, was);
+        return handle;
+    }
+    inherit_locals(carrier->task, task);
     handle = weft__future_handle(&task->future); /* the task may end at once after this */
     count_spawn(worker->runtime, worker);
     weft__ready_last_from(worker, worker->runtime, task);
+    carrier_leave(carrier, was);
     return handle;
 }
 
 weft_future weft_spawn_at(const char *site, weft_fn fn, void *arg)
 {
-    struct worker *worker = weft__worker();
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
     struct task *task = task_at_hand(worker, site, fn, arg);
 
-    return task ? start_at_hand(worker, task)
-                : spawn(NULL, &(weft_task_options){.site = site}, fn, arg);
+    if (task)
+        return start_at_hand(carrier, was, worker, task);
+    carrier_leave(carrier, was);
+    return spawn(NULL, &(weft_task_options){.site = site}, fn, arg);
 }
 
 weft_future weft_spawn_val_at(const char *site, weft_fn fn, const void *val, size_t bytes)
 {
-    struct worker *worker = weft__worker();
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
     struct task *task = bytes <= WEFT_VAL_BYTES ? task_at_hand(worker, site, fn, NULL) : NULL;
 
-    if (!task)
+    if (!task) {
+        carrier_leave(carrier, was);
         return spawn(NULL, &(weft_task_options){.site = site, .val = val, .val_bytes = bytes}, fn,
                      NULL);
+    }
     if (bytes) {
         memcpy(task->val, val, bytes);
         task->arg = task->val;
     }
-    return start_at_hand(worker, task);
+    return start_at_hand(carrier, was, worker, task);
 }
 
 weft_future weft_scope_spawn_with(weft_scope *scope, const weft_task_options *options, weft_fn fn,
@@ -277,13 +308,13 @@ weft_future weft_scope_spawn_val_at(weft_scope *scope, const char *site, weft_fn
 
 /* --- running and ending ---------------------------------------------------------------------- */
 
-void weft__task_end(struct runtime *runtime, struct task *task, int status)
+void weft__task_end(struct runtime *runtime, struct worker *worker, struct task *task, int status)
 {
-    struct worker *worker = weft__worker();
-
-    /* relaxed: own field, a statistic */
-    store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1);
-    if (task->locals) /* it has never run */
+    if (worker) /* relaxed: own field, a statistic */
+        store_relaxed(&worker->ended, load_relaxed(&worker->ended) + 1);
+    else
+        add_relaxed(&runtime->outside_ended, 1); /* relaxed: a statistic */
+    if (task->locals)                            /* it has never run */
         weft__locals_drop(task);
     if (task->home)
         weft__scope_task_ended(runtime, task, status);
@@ -328,12 +359,18 @@ void weft__task_main(void *arg)
     struct task *task = arg;
 
     weft__fiber_arrive(&task->fiber);
-    weft__settle();
+    struct carrier *carrier = weft__settle();
     struct fiber *next;
-    do
-        fiber_modes_take(&weft__worker()->modes);
-    while (!(next = weft__end_here(task, call(task), &task)));
-    weft__fiber_leave(&weft__worker()->dead, next);
+    for (;;) {
+        fiber_modes_take(&carrier->modes);
+        carrier_leave(carrier, CARRIER_IN_TASK); /* from here on it may lose the worker */
+        int status = call(task);                 /* suspends: carrier, errno stale */
+        next = weft__end_here(task, status, &task);
+        carrier = weft__carrier();
+        if (next)
+            break;
+    }
+    weft__fiber_leave(&carrier->dead, next);
 }
 
 /* --- what a task asks about itself ----------------------------------------------------------- */
@@ -390,7 +427,7 @@ int weft_sleep_until(weft_time moment)
         return weft_yield();
     weft__wait_begin(&nap.waiter);
     wait_is_for(&nap.waiter, "the end of a sleep");
-    rc = weft__timer_add(&weft__worker()->timers, &nap.timer, moment, nap_over);
+    rc = weft__timer_add_here(&nap.timer, moment, nap_over);
     if (rc < 0)
         (void)weft__wake(&nap.waiter, 0); /* nobody else knows the waiter: ends it at once */
     int woken = weft__wait_commit(&nap.waiter, rc < 0 ? WAIT_FOR_SURE : WAIT_CANCELLABLE);

@@ -65,7 +65,8 @@ bool weft__task_is_cancelled(struct task *task);
 /* Where a task's stack begins to run. */
 void weft__task_main(void *task);
 
-/* Ends a task that has no stack any more, or never had one: tells its scope and its future. */
-void weft__task_end(struct runtime *runtime, struct task *task, int status);
+/* Ends a task that has no stack any more, or never had one: tells its scope and its future. The worker is
+ * the one that the calling thread carries, and it is inside; NULL: none. */
+void weft__task_end(struct runtime *runtime, struct worker *worker, struct task *task, int status);
 
 #endif

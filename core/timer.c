@@ -186,20 +186,16 @@ int weft__timer_move(struct timer *timer, int64_t deadline)
     return rc;
 }
 
-static bool is_own(const struct timers *timers)
-{
-    struct worker *worker = weft__worker();
-
-    return worker && timers == &worker->timers;
-}
-
 void weft__timer_remove(struct timer *timer)
 {
     struct timers *timers = timer->timers;
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
 
     lock_acquire(&timers->lock);
     if (timer->place) {
-        if (is_own(timers)) { /* it is awake, and will tidy before it sleeps */
+        if (worker && timers == &worker->timers) { /* it is awake, and will tidy before it sleeps */
             strike_out_locked(timers, timer);
         } else {
             remove_locked(timers, timer->place - 1);
@@ -208,6 +204,7 @@ void weft__timer_remove(struct timer *timer)
         publish_first_locked(timers);
     }
     lock_release(&timers->lock);
+    carrier_leave(carrier, was);
 }
 
 void weft__timers_tidy(struct timers *timers)

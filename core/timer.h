@@ -1,8 +1,8 @@
 /*
  * timer - a worker's timers: a 4-ary heap ordered by deadline, under a small lock.
  *
- * Only the worker adds to its own timers and fires them; whoever ends the wait may remove one, and who
- * knows that it has been armed may move it, from any thread. A timer that fires does so with the lock
+ * Only the worker fires its timers, and adds to them, or a task that has lost its own (weft__timer_add_here);
+ * whoever ends the wait may remove one, and who knows that it has been armed may move it, from any thread. A timer that fires does so with the lock
  * held, so that its memory, often on the stack of a task, is still there: after weft__timer_remove
  * nothing touches it any more.
  * Deadlines are int64 nanoseconds and saturate; WEFT_FOREVER is simply never reached.
@@ -45,7 +45,7 @@ struct timers {
 void weft__timers_init(struct timers *timers);
 void weft__timers_destroy(struct timers *timers);
 
-/* Arms a timer. Returns 0 or -ENOMEM. Only from the worker. */
+/* Arms a timer. Returns 0 or -ENOMEM. From the worker; else it must be woken afterwards. */
 int weft__timer_add(struct timers *timers, struct timer *timer, int64_t deadline,
                     void (*fire)(struct timer *));
 

@@ -27,12 +27,7 @@ static bool is_waiting(uint64_t word)
     return state_in(word) == WAIT_ANNOUNCED || state_in(word) == WAIT_SUSPENDED;
 }
 
-static struct runtime *runtime_of(void)
-{
-    struct worker *worker = weft__worker();
-
-    return worker ? worker->runtime : NULL;
-}
+static struct runtime *runtime_of(void) { return weft__carrier()->runtime; }
 
 /* Goes from a waiting word to WOKEN, and resumes whose it is. */
 static bool wake_from(struct sleeper *sleeper, uint64_t word, unsigned reason)
@@ -85,13 +80,25 @@ bool weft__is_waiting(const struct waiter *waiter)
     return seq_in(word) == waiter->seq && is_waiting(word);
 }
 
+void weft__line_up(void)
+{
+    struct carrier *carrier = weft__carrier();
+
+    if (carrier->task && !carrier_worker(carrier))
+        weft__yield(); /* suspends: carrier, errno stale */
+}
+
 int weft__wait_check(void)
 {
-    struct task *task = weft__current_task();
+    struct carrier *carrier = weft__carrier();
+    struct task *task = carrier->task;
 
-    if (task)
-        probe_call(task);
-    if (!task || !weft__task_is_cancelled(task))
+    if (!task)
+        return 0;
+    if (!carrier_worker(carrier)) /* it was handed over: back into line */
+        weft__yield();            /* suspends: carrier, errno stale */
+    probe_call(task);
+    if (!weft__task_is_cancelled(task))
         return 0;
     weft__yield(); /* suspends: worker, errno stale */
     return -ECANCELED;
@@ -170,20 +177,22 @@ void weft__wait_set_op(struct loop *loop, uint64_t key)
 }
 
 /* On the worker's side of the switch: the context is saved, so from here on the waker resumes it. */
-static void after_commit(struct worker *worker, struct task *task, void *arg)
+static void after_commit(struct runtime *runtime, struct worker *worker, struct task *task,
+                         void *arg)
 {
     uint64_t word = load_seq(&task->future.sleeper.word);
     uint64_t suspended = (word & ~STATE_MASK) | WAIT_SUSPENDED;
 
-    (void)arg;
+    (void)worker, (void)arg;
     if (state_in(word) != WAIT_ANNOUNCED || !cas_seq(&task->future.sleeper.word, &word, suspended))
-        weft__ready(worker->runtime, task); /* woken between its last look and the switch */
+        weft__ready(runtime, task); /* woken between its last look and the switch */
 }
 
 /* The same for the wait that a test has chosen to cancel. */
-static void after_probed_commit(struct worker *worker, struct task *task, void *arg)
+static void after_probed_commit(struct runtime *runtime, struct worker *worker, struct task *task,
+                                void *arg)
 {
-    after_commit(worker, task, arg);
+    after_commit(runtime, worker, task, arg);
     weft__probe_suspended(); /* the task may run elsewhere by now */
 }
 

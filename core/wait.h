@@ -76,6 +76,10 @@ struct task *weft__current_task(void);
  * once, so that a loop that ignores it cannot spin. Suspends only in that case. */
 int weft__wait_check(void);
 
+/* For a call that may suspend, but need not: a task that has lost its worker comes back into line
+ * (handover.h). The check above does the same. */
+void weft__line_up(void);
+
 /* One more waiter for the wait that `waiter` has begun: whichever is woken first ends it, with its
  * `arm` added to the reason. Not linked. */
 void weft__wait_share(const struct waiter *waiter, struct waiter *also, uint16_t arm);

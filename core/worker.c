@@ -82,29 +82,56 @@ void weft__ready_last_from(struct worker *worker, struct runtime *runtime, struc
 
 void weft__ready_last(struct runtime *runtime, struct task *task)
 {
-    weft__ready_last_from(weft__worker(), runtime, task);
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+
+    weft__ready_last_from(worker, runtime, task);
+    carrier_leave(carrier, was);
 }
 
-void weft__ready(struct runtime *runtime, struct task *task)
+/* Into the run-next slot; the one that it displaces goes into the line. */
+static void ready_next(struct worker *worker, struct runtime *runtime, struct task *task)
 {
-    struct worker *worker = weft__worker();
-
-    if (runtime->is_migrating && runtime->worker_count > 1) {
-        ready_elsewhere(runtime, task);
-        return;
-    }
-    /* from outside, or from the worker's timers and events */
-    if (!worker || !(worker->current || worker->is_settling)) {
-        weft__ready_last_from(worker, runtime, task);
-        return;
-    }
     if (!load_relaxed(&worker->run_next)) {     /* relaxed: only the owner fills it */
         store_release(&worker->run_next, task); /* pairs with the thief's compare-and-swap */
         return;
     }
-    task = xchg_seq(&worker->run_next, task); /* the one that it displaces goes into the line */
+    task = xchg_seq(&worker->run_next, task);
     if (task)
         weft__ready_last_from(worker, runtime, task);
+}
+
+void weft__ready(struct runtime *runtime, struct task *task)
+{
+    if (runtime->is_migrating && runtime->worker_count > 1) {
+        ready_elsewhere(runtime, task);
+        return;
+    }
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+
+    /* Whom a task wakes, or what is left to do for it, runs next. */
+    if (worker && (carrier->task || was == CARRIER_SETTLES))
+        ready_next(worker, runtime, task);
+    else /* from outside, or from the worker's timers and events */
+        weft__ready_last_from(worker, runtime, task);
+    carrier_leave(carrier, was);
+}
+
+int weft__timer_add_here(struct timer *timer, int64_t deadline, void (*fire)(struct timer *))
+{
+    struct carrier *carrier = weft__carrier();
+    struct worker *first = &carrier->runtime->workers[0];
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
+    int rc = weft__timer_add(worker ? &worker->timers : &first->timers, timer, deadline, fire);
+
+    carrier_leave(carrier, was);
+    if (rc == 0 && !worker)
+        weft__park_wake(first); /* it must not sleep past that */
+    return rc;
 }
 
 /* --- the next task --------------------------------------------------------------------------- */
@@ -277,94 +304,104 @@ static bool must_migrate(struct worker *worker, struct task *task)
 }
 
 /* From here on it counts as running. */
-static void board(struct worker *worker, struct task *task)
+static void board(struct carrier *carrier, struct worker *worker, struct task *task)
 {
     task->last_worker = worker->index;
     store_relaxed(&worker->ran, load_relaxed(&worker->ran) + 1); /* own field; a hint to thieves */
-    worker->current = task;
+    carrier->task = task;
 }
 
 /* No memory for its stack: the loop comes to it, and refuses it; or it must be begun there. */
-static __attribute__((noinline, cold)) struct task *leave_to_loop(struct worker *worker,
+static __attribute__((noinline, cold)) struct task *leave_to_loop(struct carrier *carrier,
+                                                                  struct worker *worker,
                                                                   struct task *task)
 {
     inbox_push(&worker->inbox, task);
-    worker->current = NULL;
+    carrier->task = NULL;
     return NULL;
 }
 
 /* The next task, if it is one of the worker's own and its turn is nothing special; NULL: the loop must
  * look. It may have no stack yet. */
-static inline __attribute__((always_inline)) struct task *next_at_hand(struct worker *worker)
+static inline __attribute__((always_inline)) struct task *next_at_hand(struct carrier *carrier,
+                                                                       struct worker *worker)
 {
     struct task *task;
 
-    if (worker->turns_left == 1)
+    if (!worker || worker->turns_left == 1)
         return NULL;
     task = take_own(worker);
     if (!task || must_migrate(worker, task))
         return NULL;
     worker->turns_left--;
     if (!FIBER_MODES_KNOWN && !task->stack)
-        return leave_to_loop(worker, task);
-    board(worker, task);
+        return leave_to_loop(carrier, worker, task);
+    board(carrier, worker, task);
     return task;
 }
 
-static struct fiber *fiber_of(struct worker *worker, struct task *task)
+static struct fiber *fiber_of(struct carrier *carrier, struct task *task)
 {
-    return task ? &task->fiber : &worker->fiber;
+    return task ? &task->fiber : &carrier->fiber;
 }
 
-void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg)
+void weft__suspend(weft__after *after, void *arg)
 {
-    struct worker *worker = weft__worker();
-    struct task *task = worker->current;
+    struct carrier *carrier = weft__carrier();
+    struct task *task = carrier->task;
 
-    worker->after = after;
-    worker->after_arg = arg;
-    worker->left = task;
-    worker->current = NULL;
-    struct task *next = next_at_hand(worker);
+    carrier_mark(carrier, CARRIER_SETTLES); /* I2 of carrier.h: until the next task runs */
+    carrier->after = after;
+    carrier->after_arg = arg;
+    carrier->left = task;
+    carrier->task = NULL;
+    struct worker *worker = carrier_kept(carrier);
+    struct task *next = next_at_hand(carrier, worker);
     if (next && !next->stack && !stack_attach(worker, next))
-        next = leave_to_loop(worker, next);
-    weft__fiber_switch(&task->fiber, fiber_of(worker, next)); /* suspends: worker, errno stale */
-    weft__settle();
+        next = leave_to_loop(carrier, worker, next);
+    weft__fiber_switch(&task->fiber, fiber_of(carrier, next)); /* suspends: carrier, errno stale */
+    carrier_leave(weft__settle(), CARRIER_IN_TASK); /* from here on it may lose the worker */
 }
 
-static void after_yield(struct worker *worker, struct task *task, void *arg)
+static void after_yield(struct runtime *runtime, struct worker *worker, struct task *task,
+                        void *arg)
 {
     (void)arg;
-    if (worker->runtime->is_migrating && worker->runtime->worker_count > 1)
-        ready_elsewhere(worker->runtime, task);
-    else {
+    if (runtime->is_migrating && runtime->worker_count > 1) {
+        ready_elsewhere(runtime, task);
+    } else if (worker) {
         push_last(worker, task);
         notify_of_more(worker);
+    } else {
+        ready_from_outside(runtime, task);
     }
 }
 
 void weft__yield(void) { weft__suspend(after_yield, NULL); }
 
-static void give_stack(struct worker *worker, struct task *task, void *low)
+static void give_stack(struct runtime *runtime, struct worker *worker, struct task *task, void *low)
 {
+    struct carrier *carrier = weft__carrier();
+
     (void)task; /* ended, and perhaps another by now */
-    weft__fiber_destroy(&worker->dead);
-    weft__stack_give(&worker->runtime->stacks, &worker->stacks, low, worker->dead_bytes);
+    weft__fiber_destroy(&carrier->dead);
+    weft__stack_give(&runtime->stacks, worker ? &worker->stacks : NULL, low, carrier->dead_bytes);
 }
 
 struct fiber *weft__end_here(struct task *task, int status, struct task **ret_next)
 {
-    struct worker *worker = weft__worker();
+    struct carrier *carrier = weft__carrier();
     void *low = task->stack;
     size_t bytes = task->stack_bytes;
 
-    worker->dead = task->fiber;
+    carrier_mark(carrier,
+                 CARRIER_SETTLES); /* whom this wakes runs next, as if the task itself had */
+    carrier->dead = task->fiber;
     task->stack = NULL;
-    worker->current = NULL;
-    worker->is_settling = true; /* whom this wakes runs next, as if the task itself had */
-    weft__task_end(worker->runtime, task, status);
-    worker->is_settling = false;
-    struct task *next = next_at_hand(worker);
+    carrier->task = NULL;
+    struct worker *worker = carrier_kept(carrier);
+    weft__task_end(carrier->runtime, worker, task, status);
+    struct task *next = next_at_hand(carrier, worker);
     *ret_next = next;
     if (next && !next->stack) {
         if (FIBER_IS_BARE && next->stack_bytes == bytes) {
@@ -372,12 +409,12 @@ struct fiber *weft__end_here(struct task *task, int status, struct task **ret_ne
             return NULL;
         }
         if (!stack_attach(worker, next))
-            next = leave_to_loop(worker, next);
+            next = leave_to_loop(carrier, worker, next);
     }
-    worker->after = give_stack;
-    worker->after_arg = low;
-    worker->dead_bytes = bytes;
-    return fiber_of(worker, next);
+    carrier->after = give_stack;
+    carrier->after_arg = low;
+    carrier->dead_bytes = bytes;
+    return fiber_of(carrier, next);
 }
 
 /* A task that never starts: its drop function stands in for it. */
@@ -385,23 +422,26 @@ static void refuse(struct worker *worker, struct task *task, int error)
 {
     if (task->drop)
         task->drop(task->arg);
-    weft__task_end(worker->runtime, task, error);
+    weft__task_end(worker->runtime, worker, task, error);
 }
 
-static void run(struct worker *worker, struct task *task)
+/* Returns the worker that the thread carries then; NULL: it was taken. The carrier is the same: this stack
+ * stays on its thread. */
+static struct worker *run(struct carrier *carrier, struct worker *worker, struct task *task)
 {
     if (must_migrate(worker, task))
-        return;
+        return worker;
     if (!task->stack && !stack_attach(worker, task)) {
         refuse(worker, task, -ENOMEM);
-        return;
+        return worker;
     }
-    board(worker, task);
-    worker->after = NULL;
-    weft__fiber_switch(&worker->fiber, &task->fiber);
-    worker->is_settling = true; /* whom this wakes runs next, as if the task itself had */
-    weft__settle();
-    worker->is_settling = false;
+    board(carrier, worker, task);
+    carrier->after = NULL;
+    weft__fiber_switch(&carrier->fiber, &task->fiber); /* comes back marked: weft__suspend() */
+    worker = carrier_kept(carrier);
+    (void)weft__settle(); /* it is the same one */
+    carrier_mark(carrier, CARRIER_CALLS);
+    return worker;
 }
 
 /* Memory goes back when nobody has anything else to do. Returns whether some did: then look again. */
@@ -412,26 +452,46 @@ static bool trim(struct worker *worker)
     return weft__park_others_sleep(runtime) && weft__stacks_trim(&runtime->stacks);
 }
 
-void *weft__worker_thread(void *arg)
+/* Carries the worker until it is taken: returns false; or until the runtime is over. */
+static bool carry_until_over(struct carrier *carrier)
 {
-    struct worker *worker = arg;
+    struct worker *worker = carrier_worker(carrier);
 
-    worker->turns_left = TUNE_LOOK_OUT;
-    weft__worker_set(worker);
-    weft__fiber_init_thread(&worker->fiber);
-    worker->modes = fiber_modes_here();
-    weft__overflow_watch_thread(worker);
-    for (;;) {
+    while (worker) {
         struct task *task = next_task(worker);
 
         if (task)
-            run(worker, task);
+            worker = run(carrier, worker, task);
         else if (load_seq(&worker->runtime->is_over))
-            break;
+            return true;
         else if (!trim(worker))
             weft__park(worker);
     }
-    weft__overflow_unwatch_thread(worker);
-    weft__worker_set(NULL);
+    return false;
+}
+
+void weft__carry(struct carrier *carrier)
+{
+    weft__fiber_init_thread(&carrier->fiber);
+    carrier->modes = fiber_modes_here();
+    weft__overflow_watch_thread(carrier);
+    while (!carry_until_over(carrier) && weft__spare_wait(carrier))
+        ;
+    weft__overflow_unwatch_thread(carrier);
+    store_relaxed(&carrier->worker, NULL); /* relaxed: nobody takes it any more */
+}
+
+void *weft__worker_thread(void *arg)
+{
+    struct worker *worker = arg;
+    struct carrier *carrier = weft__carrier(); /* this stack stays on its thread */
+
+    worker->turns_left = TUNE_LOOK_OUT;
+    carrier->runtime = worker->runtime;
+    carrier_mark(carrier, CARRIER_CALLS);    /* published by worker->carrier, this and */
+    store_relaxed(&carrier->worker, worker); /* relaxed: that */
+    store_seq(&worker->carrier, carrier);
+    weft__carry(carrier);
+    carrier->runtime = NULL;
     return NULL;
 }

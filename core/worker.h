@@ -1,8 +1,8 @@
 /*
  * worker - runs tasks: takes the next ready one, switches to it, and does what it left to do.
  *
- * A worker is a structure; a thread carries it. Everything asks weft__worker() which worker the
- * calling thread carries now, and asks again after each suspension.
+ * A worker is a structure; a thread carries it, and may lose it to another one while a task runs. Who
+ * touches it enters first (carrier.h), and asks again after each suspension.
  *
  * Where a worker looks for its next task, in this order: every TUNE_LOOK_OUT tasks outside (timers,
  * loop, injected); the run-next slot, a few times in a row, after which what is in it goes to the end of
@@ -22,9 +22,11 @@
 
 #include <errno.h>
 
+#include "core/carrier.h"
 #include "core/ck.h"
 #include "core/deque.h"
 #include "core/edges.h"
+#include "core/handover.h"
 #include "core/loop.h"
 #include "core/park.h"
 #include "core/quiet.h"
@@ -48,31 +50,23 @@ struct inbox {
 struct worker {
     struct runtime *runtime; /* (i) */
     uint32_t index;          /* (i) its place in runtime->workers */
-    pthread_t thread;        /* (i) */
+    pthread_t thread;        /* (i) its first; another may carry it now */
     char why_loop[96];       /* (i) why this loop */
     struct loop loop;
 
-    _Alignas(WEFT_LINE) struct task *current; /* (w) the running task, NULL between tasks */
-    struct fiber fiber;                       /* (w) its own context, while a task runs */
-    void (*after)(struct worker *, struct task *, void *); /* (w) to do after the switch, or NULL */
-    void *after_arg;                                       /* (w) */
-    struct task *left;                                     /* (w) whose stack the switch leaves */
-    uint32_t turns_left;                                   /* (w) tasks until it looks outside */
-    uint32_t streak;                                       /* (w) run-next tasks in a row */
-    uint32_t seed;                                         /* (w) for the choice of victims */
-    struct task *seen_run_next;                            /* (w) see steal_run_next */
-    uint32_t seen_ran;                                     /* (w) */
-    bool is_searching;                                     /* (w) counted in idle.searching */
-    bool is_settling;                                      /* (w) between a task and the next */
-    bool is_gathering;                                     /* (w) looks for what has come */
-    struct ward ward;                                      /* (w) whom it looks after */
-    struct fiber dead;                                     /* (w) of a task that has ended: it */
-    size_t dead_bytes;                                     /* (w) still stands on its stack */
-    struct fiber_modes modes;                              /* (i) that a fresh task begins with */
-    void *signal_stack;                                    /* (w) see overflow.c */
-    struct slot_cache slots;                               /* (w) */
-    struct stack_cache stacks;                             /* (w) */
-    _Atomic uint64_t spawned, ended; /* (w+) statistics of tasks, for weft_info */
+    _Atomic(struct carrier *) carrier; /* (a) who carries it; NULL: its first thread starts */
+
+    _Alignas(WEFT_LINE) uint32_t turns_left; /* (w) tasks until it looks outside */
+    uint32_t streak;                         /* (w) run-next tasks in a row */
+    uint32_t seed;                           /* (w) for the choice of victims */
+    struct task *seen_run_next;              /* (w) see steal_run_next */
+    uint32_t seen_ran;                       /* (w) */
+    bool is_searching;                       /* (w) counted in idle.searching */
+    bool is_gathering;                       /* (w) looks for what has come */
+    struct ward ward;                        /* (w) whom it looks after */
+    struct slot_cache slots;                 /* (w) */
+    struct stack_cache stacks;               /* (w) */
+    _Atomic uint64_t spawned, ended;         /* (w+) statistics of tasks, for weft_info */
 
     _Alignas(WEFT_LINE) struct deque deque;
     _Alignas(WEFT_LINE) _Atomic(struct task *) run_next; /* (a) the task it just woke */
@@ -95,6 +89,7 @@ struct runtime {
     struct edges edges;
     struct fd_table *fds;
     struct pools *pools;
+    struct spares spares;
 
     _Alignas(WEFT_LINE) struct inbox inbox; /* (a) from outside, for any worker */
     struct idle idle;                       /* (a) */
@@ -104,15 +99,21 @@ struct runtime {
     _Atomic uint32_t is_over;      /* (a) workers end when they find nothing to do */
     _Atomic uint32_t drain_signal; /* (a) grows with each start and end of a task while draining */
     _Atomic uint64_t outside_spawned; /* (a) tasks spawned by threads that carry no worker */
+    _Atomic uint64_t outside_ended;   /* (a) and those that ended on such */
 };
 
-/* The worker that the calling thread carries; NULL on any other thread. Not inlined, so that no
- * compiler keeps its thread-local address over a suspension. */
+/* The worker that the calling thread carries; NULL on any other thread, and under a task that has lost
+ * it. Another may take it at any time: who touches it must be inside (carrier.h). */
 struct worker *weft__worker(void);
-void weft__worker_set(struct worker *worker);
 
 /* The thread's function: carries the worker until the runtime is over. */
 void *weft__worker_thread(void *worker);
+
+/* The same for the worker that the carrier was given; and then for others, until the runtime is over. */
+void weft__carry(struct carrier *carrier);
+
+/* Sets a timer of the calling task with its worker; from one that has none, with another's. */
+int weft__timer_add_here(struct timer *timer, int64_t deadline, void (*fire)(struct timer *));
 
 /* Makes a task ready, from anywhere: its context is saved, and nobody else does the same. */
 void weft__ready(struct runtime *runtime, struct task *task);
@@ -120,24 +121,31 @@ void weft__ready(struct runtime *runtime, struct task *task);
 /* As weft__ready for a fresh task: at the end of the line. */
 void weft__ready_last(struct runtime *runtime, struct task *task);
 
-/* The same where the caller knows the worker that its thread carries; NULL: none. */
+/* The same where the caller knows the worker that its thread carries, and is inside; NULL: none. */
 void weft__ready_last_from(struct worker *worker, struct runtime *runtime, struct task *task);
 
-/* Suspends the calling task; `after(worker, task, arg)` then runs on the stack of whoever goes on:
- * from there on others may know the task. Returns when the task is resumed: worker and errno are stale. */
-void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg);
+/* What is left to do for a task that has left its stack: on the stack of whoever goes on, inside. The
+ * worker is the one that the thread carries; NULL: none. */
+typedef void weft__after(struct runtime *, struct worker *, struct task *, void *arg);
+
+/* Suspends the calling task; then `after` runs: from there on others may know the task. Returns when the
+ * task is resumed: worker, carrier and errno are stale. */
+void weft__suspend(weft__after *after, void *arg);
 
 /* Ends the calling task, which stands on nothing of its own any more but its stack. Returns NULL and the
- * next task, which is to run on that stack; or what to leave it for, from worker->dead. */
+ * next task, which is to run on that stack; or what to leave it for, from carrier->dead. Inside after it. */
 struct fiber *weft__end_here(struct task *task, int status, struct task **ret_next);
 
-/* First thing after each switch: does what the one who has left its stack wanted done. */
-static inline void weft__settle(void)
+/* First thing after each switch: does what the one who has left its stack wanted done. Inside before and
+ * after it. */
+static inline struct carrier *weft__settle(void)
 {
-    struct worker *worker = weft__worker();
+    struct carrier *carrier = weft__carrier();
 
-    if (worker->after)
-        worker->after(worker, worker->left, worker->after_arg);
+    if (carrier->after)
+        carrier->after(carrier->runtime, carrier_worker(carrier), carrier->left,
+                       carrier->after_arg);
+    return carrier;
 }
 
 /* Lets the other ready tasks run once. From a task. Suspends. */
@@ -155,8 +163,8 @@ bool weft__worker_sees_work(struct worker *worker, bool everywhere);
 /* overflow.c: names the task whose stack overflows before the process dies. */
 void weft__overflow_watch(void);
 void weft__overflow_unwatch(void);
-void weft__overflow_watch_thread(struct worker *worker);
-void weft__overflow_unwatch_thread(struct worker *worker);
+void weft__overflow_watch_thread(struct carrier *carrier);
+void weft__overflow_unwatch_thread(struct carrier *carrier);
 
 /* weft__future_find where it is much called. */
 static inline int future_find(struct runtime *runtime, weft_future handle,

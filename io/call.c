@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+#include "core/gate.h"
 #include "core/sys.h"
 #include "core/wait.h"
 #include "core/worker.h"
@@ -18,7 +19,7 @@ int weft__call_begin(struct op *op, enum fd_seat seat, struct fd_use *use)
 {
     if (!weft__current_task())
         return -EPERM;
-    int rc = weft__fd_begin(weft__worker()->runtime->fds, op->fd, seat, use);
+    int rc = weft__fd_begin(weft__runtime_own()->fds, op->fd, seat, use);
     if (rc < 0)
         return rc;
     op->use = use;

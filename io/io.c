@@ -7,6 +7,7 @@
 
 #include <weft/io.h>
 
+#include "core/gate.h"
 #include "core/runtime.h"
 #include "core/sys.h"
 #include "core/wait.h"
@@ -168,7 +169,7 @@ int weft_close(int fd)
     struct runtime *runtime;
 
     if (weft__current_task())
-        return weft__fd_close(weft__worker()->runtime->fds, fd); /* suspends: worker, errno stale */
+        return weft__fd_close(weft__runtime_own()->fds, fd); /* suspends: worker, errno stale */
     if (weft__runtime_enter(&runtime) < 0)
         return weft__sys_close(fd); /* so nothing waits on it */
     int rc = weft__fd_close(runtime->fds, fd);

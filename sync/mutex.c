@@ -32,6 +32,7 @@
 #include <pthread.h>
 
 #include "core/edges.h"
+#include "core/gate.h"
 #include "core/worker.h"
 #include "sync/waitlist.h"
 
@@ -284,7 +285,7 @@ bool weft__mutex_is_mine(const weft_mutex *mutex)
 
 void weft__mutexes_abandon(struct task *task)
 {
-    struct runtime *runtime = weft__worker()->runtime;
+    struct runtime *runtime = weft__runtime_own();
     uint64_t me = identity_of(task);
     struct mutex *mutex;
 

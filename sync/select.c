@@ -99,7 +99,9 @@ static uint32_t next_random(struct select *select)
 
 static void seed(struct select *select)
 {
-    struct worker *worker = weft__worker();
+    struct carrier *carrier = weft__carrier();
+    uint32_t was;
+    struct worker *worker = carrier_enter(carrier, &was);
 
     if (worker) {
         worker->seed = worker->seed * 1664525u + 1013904223u; /* own field */
@@ -107,6 +109,7 @@ static void seed(struct select *select)
     } else {
         select->random = (uint64_t)weft__sys_now() ^ (uintptr_t)select;
     }
+    carrier_leave(carrier, was);
 }
 
 /* Every order with the same probability, or that of the array. */
@@ -267,8 +270,7 @@ static int start_timer(struct select *select)
 {
     if (!select->first_time || !select->wait.sleeper->task)
         return 0;
-    return weft__timer_add(&weft__worker()->timers, &select->timer, select->first_time->moment,
-                           on_moment);
+    return weft__timer_add_here(&select->timer, select->first_time->moment, on_moment);
 }
 
 /* Waits for the wake. Returns the index of the arm, or -ECANCELED. */

@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/handover.h"
 #include "core/sys.h"
+#include "core/worker.h"
 #include "entries.h"
 #include "tasks.h"
 
@@ -167,6 +169,29 @@ static void uses_a_file(struct ledger *ledger)
     note(ledger, weft_close(fd));
 }
 
+/* Computes on without its worker, if that could be handed over, and comes back. */
+static int loses_its_worker(void *arg)
+{
+    struct ledger *ledger = arg;
+    int rc = weft__hand_over(weft__worker());
+
+    atomic_fetch_add(&ledger->ran, 1);
+    if (rc != -ENOTSUP) /* no membarrier, from the start on */
+        note(ledger, rc);
+    return weft_yield();
+}
+
+static void hands_over(struct ledger *ledger)
+{
+    const weft_task_options usual = {.drop = is_dropped};
+    weft_future futures[2];
+
+    for (int i = 0; i < 2; i++)
+        futures[i] = weft_spawn_with(&usual, loses_its_worker, ledger);
+    ledger->offered += 2;
+    note(ledger, weft_gather_n(futures, 2, NULL));
+}
+
 static int scenario(void *arg)
 {
     struct ledger *ledger = arg;
@@ -177,6 +202,7 @@ static int scenario(void *arg)
     uses_queues_and_promises(ledger);
     offloads(ledger);
     uses_a_file(ledger);
+    hands_over(ledger);
     note(ledger, weft_sleep(weft_us(20)));
     note(ledger, weft_blocking(runs, &(struct ledger){0}));
     return 7;

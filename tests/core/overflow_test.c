@@ -5,12 +5,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/fiber.h"
+#include "core/handover.h"
 #include "core/sys.h"
+#include "core/worker.h"
 #include "tasks.h"
 
 static int without_guard_install(const char *call)
@@ -59,6 +62,29 @@ static int waits_first(void *arg)
 {
     if (weft_sleep(weft_us(50)) < 0) /* it has moved, perhaps */
         return -EPROTO;
+    return sinks(arg);
+}
+
+/* Asks the kernel: compilers keep what pthread_self() said before a suspension. */
+static bool is_on_spare(void)
+{
+    char name[16] = "";
+
+    return prctl(PR_GET_NAME, name) == 0 && strcmp(name, "weft-spare") == 0;
+}
+
+/* Has lost its worker, and falls on the thread that it had. */
+static int falls_without_worker(void *arg)
+{
+    return weft__hand_over(weft__worker()) < 0 ? -EPROTO : sinks(arg);
+}
+
+/* Has come back into line, on a thread that was not there when the runtime started. */
+static int falls_on_a_spare(void *arg)
+{
+    while (!is_on_spare())
+        if (weft__hand_over(weft__worker()) < 0 || weft_yield() < 0)
+            return -EPROTO;
     return sinks(arg);
 }
 
@@ -112,6 +138,8 @@ static void an_overflow_names_the_task_and_dies(bool with_mprotect)
         {sinks_at_once, "sinks at once", 0},
         {writes_far_below, "writes far below", 0},
         {waits_first, "waits first", 0},
+        {falls_without_worker, "falls without a worker", 0},
+        {falls_on_a_spare, "falls on a spare", 0},
     };
 
     for (size_t i = 0; i < sizeof falls / sizeof falls[0]; i++) {

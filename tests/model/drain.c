@@ -45,6 +45,7 @@ void weft__deque_destroy(struct deque *deque) { (void)deque; }
 void weft__stacks_destroy(struct stacks *stacks) { (void)stacks; }
 void weft__fd_table_free(struct fd_table *table) { (void)table; }
 void weft__overflow_unwatch(void) {}
+void weft__spares_end(struct runtime *runtime) { (void)runtime; }
 int64_t weft__sys_now(void) { return 0; }
 void weft__quiet_act(struct runtime *runtime) { (void)runtime; }
 void weft__quiet_rest(struct runtime *runtime) { (void)runtime; }

@@ -111,9 +111,12 @@ NEVER(ssize_t, weft__loop_block, (const struct op *op))
 ssize_t weft__loop_run(struct op *op)
 {
     struct loop *loop = &weft__worker()->loop;
+    int rc = weft__wait_check();
 
-    return loop->ops->run(loop, op);
+    return rc < 0 ? rc : loop->ops->run(loop, op);
 }
+
+void weft__loop_leave(void) {}
 
 /* --- a ring of one entry ---------------------------------------------------------------------- */
 
@@ -126,12 +129,8 @@ static ssize_t ring_run(struct loop *loop, struct op *op)
     struct waiter waiter;
     ssize_t answer = -ECANCELED;
     uint64_t key;
-    int rc = weft__wait_check();
 
-    if (rc < 0)
-        return rc;
-    rc = weft__opslot_take(ring_slots, &key);
-    model_assert(rc == 0);
+    model_assert(weft__opslot_take(ring_slots, &key) == 0);
     weft__wait_begin(&waiter);
     weft__opslot_aim(ring_slots, key, &waiter, &answer);
     weft__wait_set_op(loop, key);

@@ -18,7 +18,6 @@ static void setup(void)
     world_init(2);
     owner = &world->workers[0];
     thief = &world->workers[1];
-    owner->current = world_task(NULL); /* it runs something: what it wakes goes into the slot */
     task = NULL;
     taken = 0;
 }
@@ -33,7 +32,8 @@ static void run_part(struct task *its)
 
 static void owner_begins(void)
 {
-    weft__worker_set(owner);
+    store_relaxed(&weft__carrier()->worker, owner);
+    weft__carrier()->task = world_task(NULL); /* what it wakes goes into the slot */
     task = world_task(NULL);
     task->last_worker = task->stack_bytes = 1;
     weft__ready(world, task);
@@ -82,7 +82,7 @@ static void steal_twice(void)
 {
     struct task *its = NULL;
 
-    weft__worker_set(thief);
+    store_relaxed(&weft__carrier()->worker, thief);
     for (int i = 0; i < 3 && !its; i++)
         its = steal_run_next(thief, owner);
     if (its) {

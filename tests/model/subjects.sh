@@ -2,7 +2,7 @@
 # subjects.sh - the subjects of the model checker, and the sources of the library that each is made of
 # (beside the checker and tests/model/<subject>.c).
 
-subjects=(litmus deque park slot lock wait mutex sem rwlock event cond queue channel future timer gate scope drain io)
+subjects=(litmus deque park slot carrier lock wait mutex sem rwlock event cond queue channel future timer gate scope drain io)
 
 tasks="core/wait.c core/lock.c core/task.c core/future.c core/slab.c core/timer.c tests/model/tasks.c"
 
@@ -11,6 +11,7 @@ declare -A sources=(
     [deque]="core/deque.c"
     [park]="core/park.c core/worker.c core/deque.c core/lock.c core/timer.c tests/model/workers.c"
     [slot]="core/park.c core/deque.c core/lock.c core/timer.c tests/model/workers.c"
+    [carrier]="core/lock.c"
     [lock]="core/lock.c"
     [wait]="$tasks"
     [mutex]="sync/mutex.c $tasks"
@@ -32,8 +33,9 @@ declare -A sources=(
 declare -A judged=(
     [litmus]="none"
     [deque]="core/deque\.c"
-    [park]="core/(park|bell)\.|core/worker\.h|core/worker\.c (inbox|weft__worker)|core/deque\.c weft__deque_is_empty"
-    [slot]="core/worker\.c (weft__ready|take_run_next|steal_run_next)"
+    [park]="core/(park|bell)\.|core/worker\.h|core/worker\.c (inbox|weft__worker|carry)|core/deque\.c weft__deque_is_empty"
+    [slot]="core/worker\.c (weft__ready|ready_next|take_run_next|steal_run_next)"
+    [carrier]="core/(carrier|handover)\."
     [lock]="core/lock\."
     [wait]="core/wait\.|core/future\.c cancel|core/future\.h future_is_cancelled|core/task\.c task_cancel"
     [mutex]="sync/mutex\."

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 
+#include "core/gate.h"
 #include "core/local.h"
 #include "core/probe.h"
 
@@ -18,11 +19,20 @@ static struct saved {
 static struct worker *workers[MODEL_THREADS];
 static weft_fn runs[MODEL_THREADS];    /* what the model thread is there to run */
 static bool is_between[MODEL_THREADS]; /* the worker's side of a switch */
+static struct carrier carriers[MODEL_THREADS + 1];
 
 #define SLOTS 16
 
 /* Some subjects have the real ones. */
 #define ELSEWHERE __attribute__((weak))
+
+static void carry(unsigned thread, struct worker *worker)
+{
+    workers[thread] = worker;
+    worker->runtime = world;
+    carriers[thread].runtime = world;
+    store_relaxed(&carriers[thread].worker, worker);
+}
 
 void tasks_init(unsigned which)
 {
@@ -30,6 +40,7 @@ void tasks_init(unsigned which)
     saved = model_alloc(MODEL_THREADS * sizeof *saved);
     world->slab.first_generation = 1;
     weft__slab_init(&world->slab, 1);
+    __builtin_memset((void *)carriers, 0, sizeof carriers);
     store_relaxed(&world->slab.chunks[0], model_alloc((size_t)SLOTS * SLOT_BYTES)); /* none grows */
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         tasks[i] = NULL;
@@ -38,8 +49,7 @@ void tasks_init(unsigned which)
         is_between[i] = false;
         if (!(which >> i & 1))
             continue;
-        workers[i] = model_alloc(sizeof *workers[i]);
-        workers[i]->runtime = world;
+        carry(i, model_alloc(sizeof *workers[i]));
         tasks[i] = (struct task *)(void *)weft__future_new(world, &weft__task_kind, "a task");
         weft__timers_init(&workers[i]->timers);
     }
@@ -64,8 +74,7 @@ __attribute__((noinline)) void tasks_scribble(void)
 
 void tasks_runner(unsigned thread, weft_fn fn, struct worker *worker)
 {
-    workers[thread] = worker ? worker : model_alloc(sizeof *worker);
-    workers[thread]->runtime = world;
+    carry(thread, worker ? worker : model_alloc(sizeof *worker));
     weft__timers_init(&workers[thread]->timers);
     runs[thread] = fn;
 }
@@ -95,7 +104,7 @@ bool tasks_run(void)
         return false;
     status = task->fn(task->arg);
     tasks[self] = NULL; /* from here on it is the worker */
-    weft__task_end(world, task, status);
+    weft__task_end(world, workers[self], task, status);
     return true;
 }
 
@@ -103,9 +112,23 @@ void tasks_run_no_more(unsigned thread) { model_post(&runs[thread], "no more"); 
 
 /* --- the scheduler --------------------------------------------------------------------------- */
 
+struct carrier *weft__carrier(void)
+{
+    unsigned self = model_self();
+    struct carrier *carrier = &carriers[self < MODEL_THREADS ? self : MODEL_THREADS];
+
+    carrier->task = weft__current_task();
+    return carrier;
+}
+
 struct worker *weft__worker(void)
 {
     return model_self() < MODEL_THREADS ? workers[model_self()] : NULL;
+}
+
+int weft__timer_add_here(struct timer *timer, int64_t deadline, void (*fire)(struct timer *))
+{
+    return weft__timer_add(&weft__worker()->timers, timer, deadline, fire);
 }
 
 struct task *weft__current_task(void)
@@ -115,14 +138,14 @@ struct task *weft__current_task(void)
     return self < MODEL_THREADS && !is_between[self] ? tasks[self] : NULL;
 }
 
-void weft__suspend(void (*after)(struct worker *, struct task *, void *), void *arg)
+void weft__suspend(weft__after *after, void *arg)
 {
     unsigned self = model_self();
 
     model_assert(tasks[self] && !is_between[self]);
     saved[self].is_saved = true;
     is_between[self] = true;
-    after(workers[self], tasks[self], arg);
+    after(world, workers[self], tasks[self], arg);
     model_take(&tasks[self], "suspended");
     is_between[self] = false;
     model_assert(!saved[self].is_saved);
@@ -195,6 +218,8 @@ int64_t weft__quiet_now(const struct runtime *runtime)
     (void)runtime;
     return 0;
 }
+
+ELSEWHERE struct runtime *weft__runtime_own(void) { return world; }
 
 ELSEWHERE int weft__runtime_enter(struct runtime **ret_runtime)
 {

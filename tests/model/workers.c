@@ -18,7 +18,7 @@ struct model_loop {
 #define EVENTFDS 8
 static _Atomic uint64_t *edges; /* of each eventfd, how many it had */
 static int eventfd_count;
-static struct worker *carried[MODEL_THREADS + 1];
+static struct carrier carriers[MODEL_THREADS + 1];
 
 /* --- the kernel ------------------------------------------------------------------------------ */
 
@@ -63,14 +63,21 @@ static const struct loop_ops ops = {.poll = poll, .wake = wake, .is_busy = is_bu
 
 /* --- what else core asks for ----------------------------------------------------------------- */
 
-struct worker *weft__worker(void) { return carried[model_self()]; }
-void weft__worker_set(struct worker *worker) { carried[model_self()] = worker; }
+struct carrier *weft__carrier(void) { return &carriers[model_self()]; }
+struct worker *weft__worker(void) { return carrier_worker(weft__carrier()); }
+struct task *weft__current_task(void) { return weft__carrier()->task; }
 
-struct task *weft__current_task(void)
+/* None is handed over here. */
+bool weft__spare_wait(struct carrier *carrier)
 {
-    struct worker *worker = weft__worker();
+    (void)carrier;
+    return false;
+}
 
-    return worker ? worker->current : NULL;
+struct worker *weft__carrier_kept_slow(struct carrier *carrier)
+{
+    (void)carrier;
+    return NULL;
 }
 
 int64_t weft__quiet_now(const struct runtime *runtime)
@@ -86,8 +93,8 @@ bool weft__pools_may_end_soon(struct pools *pools)
     return true;
 }
 
-void weft__overflow_watch_thread(struct worker *worker) { (void)worker; }
-void weft__overflow_unwatch_thread(struct worker *worker) { (void)worker; }
+void weft__overflow_watch_thread(struct carrier *carrier) { (void)carrier; }
+void weft__overflow_unwatch_thread(struct carrier *carrier) { (void)carrier; }
 
 void *weft__sys_realloc(void *old, size_t bytes)
 {
@@ -147,18 +154,21 @@ void weft__fiber_switch(struct fiber *from, struct fiber *to)
 void weft__task_main(void *arg)
 {
     struct task *task = arg;
+    struct carrier *carrier = weft__settle();
     struct fiber *next;
 
-    weft__settle();
-    do
+    do {
+        carrier_leave(carrier, CARRIER_IN_TASK);
         ((void (*)(void))task->arg)();
-    while (!(next = weft__end_here(task, 0, &task)));
-    weft__fiber_switch(&weft__worker()->dead, next);
+        next = weft__end_here(task, 0, &task);
+        carrier = weft__carrier();
+    } while (!next);
+    weft__fiber_switch(&carrier->dead, next);
 }
 
-void weft__task_end(struct runtime *runtime, struct task *task, int status)
+void weft__task_end(struct runtime *runtime, struct worker *worker, struct task *task, int status)
 {
-    (void)runtime;
+    (void)runtime, (void)worker;
     model_assert(status == 0); /* else it got no stack */
     model_free(task);
 }
@@ -177,8 +187,7 @@ struct task *world_task(void (*fn)(void))
 void world_init(uint32_t workers)
 {
     eventfd_count = 0;
-    for (unsigned i = 0; i <= MODEL_THREADS; i++)
-        carried[i] = NULL;
+    __builtin_memset((void *)carriers, 0, sizeof carriers);
     edges = model_alloc(EVENTFDS * sizeof *edges);
     world = model_alloc(sizeof *world);
     world->worker_count = workers;

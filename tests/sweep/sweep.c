@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/gate.h"
 #include "core/sys.h"
 #include "core/worker.h"
 
@@ -124,7 +125,7 @@ static struct {
 
 static int cancels_once(void *arg)
 {
-    struct runtime *runtime = weft__worker()->runtime;
+    struct runtime *runtime = weft__runtime_own();
 
     (void)arg;
     atomic_store(&other.is_there, true);
@@ -139,7 +140,7 @@ static int cancels_once(void *arg)
 static void cancel_from_there(weft_future victim)
 {
     if (atomic_exchange(&other.was_used, true)) {
-        (void)weft__future_cancel(weft__worker()->runtime, victim); /* once more, from here */
+        (void)weft__future_cancel(weft__runtime_own(), victim); /* once more, from here */
         return;
     }
     other.victim = victim;

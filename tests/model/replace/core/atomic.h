@@ -78,6 +78,10 @@ enum { MODEL_XCHG, MODEL_ADD, MODEL_SUB, MODEL_OR };
 #define cas_seq(at, expected, desired) \
     MODEL_CAS(at, expected, desired, MODEL_SITE("cas", at, MODEL_SEQ))
 
+/* Each access above is a call. A subject may say what else it means (carrier.c). */
+extern __attribute__((weak)) void model_barrier(void);
+#define compiler_barrier() (model_barrier ? model_barrier() : (void)0)
+
 #define WEFT_LINE 64
 
 /* Who spins lets the others go on. */
