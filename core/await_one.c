@@ -126,11 +126,12 @@ static int await_one(struct runtime *runtime, struct task *task, weft_future han
 
 int weft_await(weft_future handle)
 {
-    struct task *task = weft__current_task();
+    struct carrier *carrier = weft__carrier();
+    struct task *task = carrier->task;
 
-    if (task && !probe_is_on() &&
-        !weft__task_is_cancelled(task)) /* suspends: worker, errno stale */
-        return await_one(weft__carrier()->runtime, task, handle);
+    /* Without a worker it goes the other way, which leads back into line. */
+    if (task && carrier_worker(carrier) && !probe_is_on() && !weft__task_is_cancelled(task))
+        return await_one(carrier->runtime, task, handle); /* suspends: carrier, errno stale */
 
     int status;
     int rc = weft_gather_n(&handle, 1, &status); /* suspends: worker, errno stale */
