@@ -176,8 +176,8 @@ static int loses_its_worker(void *arg)
     int rc = weft__hand_over(weft__worker());
 
     atomic_fetch_add(&ledger->ran, 1);
-    if (rc != -ENOTSUP) /* no membarrier, from the start on */
-        note(ledger, rc);
+    if (rc < 0 && rc != -ENOTSUP) /* that: no membarrier, from the start on */
+        return rc;
     return weft_yield();
 }
 
