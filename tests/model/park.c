@@ -89,6 +89,13 @@ static void run_yielder(void)
     ran[1]++;
 }
 
+static void run_other_yielder(void)
+{
+    ran[2]++;
+    weft__yield();
+    ran[3]++;
+}
+
 static void setup(uint32_t workers, void (*one)(void))
 {
     world_init(workers);
@@ -116,6 +123,15 @@ static void waker(void) { begin_with_first(run_waker, false); }
 static void blocker(void) { begin_with_first(run_blocker, false); }
 static void migrating_waker(void) { begin_with_first(run_waker, true); }
 static void migrating_yielder(void) { begin_with_first(run_yielder, true); }
+
+/* Two that go on where the other has just left. */
+static void turns(void)
+{
+    setup(1, run_yielder);
+    second = world_task(run_other_yielder);
+    model_assert(weft__deque_push(&world->workers[0].deque, first));
+    model_assert(weft__deque_push(&world->workers[0].deque, second));
+}
 
 static void one_to_stop(void) { setup(1, run_and_tell); }
 static void two_to_stop(void) { setup(2, run_and_tell); }
@@ -209,6 +225,7 @@ const struct model_scenario model_scenarios[] = {
     {"a task wakes two and blocks its worker", blocker, {WORKER_0, WORKER_1}, check_3, 0},
     {"a task wakes two, all must move", migrating_waker, {WORKER_0, WORKER_1}, check_3, 0},
     {"a task yields and must move", migrating_yielder, {WORKER_0, WORKER_1}, check_2, 0},
+    {"two tasks take turns", turns, {WORKER_0}, check_4, 0},
     {"a task in the slot does not wait behind one that blocks",
      chain,
      {WORKER_0, WORKER_1},

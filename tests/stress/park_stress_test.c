@@ -30,19 +30,19 @@ static void one_item_at_a_time(int workers, int rounds)
 static void a_thread_wakes_one_idle_worker(void **state)
 {
     (void)state;
-    one_item_at_a_time(1, stress_rounds(60000));
+    one_item_at_a_time(1, stress_rounds(30000));
 }
 
 static void a_thread_wakes_one_of_two_idle_workers(void **state)
 {
     (void)state;
-    one_item_at_a_time(2, stress_rounds(60000));
+    one_item_at_a_time(2, stress_rounds(30000));
 }
 
 static void a_thread_wakes_one_of_eight_idle_workers_on_few_cores(void **state)
 {
     (void)state;
-    one_item_at_a_time(8, stress_rounds(60000));
+    one_item_at_a_time(8, stress_rounds(30000));
 }
 
 struct ball {
@@ -87,8 +87,8 @@ static void plays_against(int workers, int rounds)
 static void a_thread_and_a_task_play_ball(void **state)
 {
     (void)state;
-    plays_against(1, stress_rounds(40000));
-    plays_against(8, stress_rounds(40000));
+    plays_against(1, stress_rounds(20000));
+    plays_against(8, stress_rounds(20000));
 }
 
 /* Pairs of tasks on different workers wake each other; both workers sleep in between. */

@@ -107,7 +107,7 @@ static void a_thread_that_wakes_a_task_and_ends_at_once_is_no_standstill(void **
 
     (void)state;
     CHECK_WORKERS(n)
-        for (int i = stress_rounds(1500); i > 0; i--) {
+        for (int i = stress_rounds(750); i > 0; i--) {
             struct round round = {.seed = check_random(&seed)};
 
             assert_int_equal(run_round(n, check_bystanders(), is_woken_by_a_thread, &round), 0);
@@ -141,7 +141,7 @@ static void a_holder_that_wakes_a_task_and_releases_is_no_standstill(void **stat
 
     (void)state;
     CHECK_WORKERS(n)
-        for (int i = stress_rounds(1500); i > 0; i--) {
+        for (int i = stress_rounds(750); i > 0; i--) {
             struct round round = {.seed = check_random(&seed)};
 
             int rc = run_round(n, -1, is_woken_by_a_holder, &round);
