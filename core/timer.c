@@ -83,7 +83,7 @@ static uint32_t count_struck_locked(struct timers *timers, int change)
      * has made less since */
     uint32_t struck = load_relaxed(&timers->struck) + (uint32_t)change;
 
-    store_relaxed(&timers->struck, struck);
+    store_relaxed(&timers->struck, struck); /* relaxed: as above */
     return struck;
 }
 

@@ -83,7 +83,7 @@ void weft__quiet_rest(struct runtime *runtime) { acting -= runtime == world; }
 static void use(const struct worker *its)
 {
     model_assert(its == worker);
-    worker->tick++;
+    worker->streak++;
     uses[model_self()]++;
 }
 
@@ -219,7 +219,7 @@ static void check_carried(void)
     model_assert(load_seq(&its->place) && !load_seq(&its->taking));
     model_assert(acting == 0);
     model_assert(handed_over == 0 || uses[1] > 0);
-    model_assert(worker->tick == uses[0] + uses[1]);
+    model_assert(worker->streak == uses[0] + uses[1]);
 }
 
 static void check_over(void)
