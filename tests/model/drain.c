@@ -171,13 +171,19 @@ static int wait_for_ever(void)
     return weft__wait_commit(&waiter, WAIT_CANCELLABLE);
 }
 
-static int spawn_b(void)
+static int let_live(weft_future b)
 {
-    weft_future b = weft_spawn_at("b", task_b, NULL);
-
     model_assert(b.slot); /* a task is never refused */
     (void)weft_detach(b); /* it lives */
     return 0;
+}
+
+static int spawn_b(void) { return let_live(weft_spawn_at("b", task_b, NULL)); }
+
+/* The long way: it has options. */
+static int spawn_b_with(void)
+{
+    return let_live(weft_spawn_with(&(weft_task_options){.site = "b"}, task_b, NULL));
 }
 
 /* --- what plain threads do ------------------------------------------------------------------- */
@@ -277,6 +283,7 @@ SETUP(a_ends, end, NULL)
 SETUP(a_waits, wait_for_ever, NULL)
 SETUP(a_spawns, spawn_b, end)
 SETUP(a_spawns_one_that_waits, spawn_b, wait_for_ever)
+SETUP(a_spawns_one_with_options, spawn_b_with, wait_for_ever)
 
 const struct model_scenario model_scenarios[] = {
     {"a task that ends against the stop",
@@ -296,6 +303,11 @@ const struct model_scenario model_scenarios[] = {
      0},
     {"a task spawns one that waits against the stop",
      a_spawns_one_that_waits,
+     {{"stopper", spawn_and_stop, 0}, {"a", runner, 0}, {"b", runner, 0}},
+     check_b_cancelled,
+     0},
+    {"a task spawns one with options that waits against the stop",
+     a_spawns_one_with_options,
      {{"stopper", spawn_and_stop, 0}, {"a", runner, 0}, {"b", runner, 0}},
      check_b_cancelled,
      0},

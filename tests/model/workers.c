@@ -156,11 +156,14 @@ void weft__task_main(void *arg)
     struct task *task = arg;
     struct carrier *carrier = weft__settle();
     struct fiber *next;
+    const volatile char *stack;
 
     do {
+        stack = task->stack;
         carrier_leave(carrier, CARRIER_IN_TASK);
         ((void (*)(void))task->arg)();
         next = weft__end_here(task, 0, &task);
+        (void)stack[0]; /* it stands there until the switch */
         carrier = weft__carrier();
     } while (!next);
     weft__fiber_switch(&carrier->dead, next);
