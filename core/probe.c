@@ -63,7 +63,7 @@ bool weft__probe_wait(struct task *task)
     return true;
 }
 
-/* On the worker's side of the switch: the task may run elsewhere by now, or have ended. */
+/* On the other side of the switch: the task may run elsewhere by now, or have ended. */
 void weft__probe_suspended(void)
 {
     struct probe *probe = probe_here();

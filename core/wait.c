@@ -176,7 +176,7 @@ void weft__wait_set_op(struct loop *loop, uint64_t key)
     store_seq(&task->future.op_key, key);
 }
 
-/* On the worker's side of the switch: the context is saved, so from here on the waker resumes it. */
+/* On the other side of the switch: the context is saved, so from here on the waker resumes it. */
 static void after_commit(struct runtime *runtime, struct worker *worker, struct task *task,
                          void *arg)
 {
