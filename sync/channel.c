@@ -225,7 +225,7 @@ void weft_channel_stop(weft_channel *handle, void (*drop)(void *item))
     close_locked(channel);
     bool is_borrowed = channel->flags & CHANNEL_BORROWED;
     left = channel->store; /* nobody else can have these any more, and drop runs without the lock */
-    channel->store = (struct store){.item_bytes = left.item_bytes, .capacity = left.capacity};
+    store_forget(&channel->store);
     lock_release(&channel->lock);
 
     while (left.count) {

@@ -50,6 +50,15 @@ void weft__store_add_chunk(struct store *store, struct chunk *chunk);
 /* Frees ring or chunks, whatever is inside. */
 void weft__store_destroy(struct store *store);
 
+/* Empty, and without memory, as if that had never been its. What init fixed stays untouched: weft__chunk_new()
+ * may be reading it. */
+static inline void store_forget(struct store *store)
+{
+    store->count = store->first = store->end = store->chunk_items = 0;
+    store->items = NULL;
+    store->last = store->spare = NULL;
+}
+
 static inline void item_copy(void *to, const void *from, size_t bytes)
 {
     if (bytes == sizeof(void *)) /* most often, and then it is two instructions */
