@@ -72,8 +72,8 @@
 /* Jobs that may wait in one pool's queue before its callers wait for room. */
 #    define TUNE_POOL_BOUND       1024
 
-/* Jobs in a row that a thread has got from the processor on which it runs itself before it moves; and
- * how often at most it does, which costs some 10 us. */
+/* Jobs in a row that a thread has got from the processor on which it runs itself before it moves; in what
+ * time at most, for long ones lose nothing there; and how often at most it does, which costs some 10 us. */
 #    define TUNE_POOL_CLOSE       32
 #    define TUNE_POOL_CLOSE_NS    INT64_C(10000000)
 

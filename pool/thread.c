@@ -153,7 +153,7 @@ static struct job *next_job_locked(struct pool_thread *thread, uint32_t *ret_roo
 
 /* Kernels that take a processor at rest for a busy one, as in a virtual machine, wake a thread where its
  * waker runs, and leave it there: offerer and thread take turns, while another processor has
- * nothing to do. So a thread that has met its jobs' offerer so many times goes elsewhere. */
+ * nothing to do. So a thread that has met its jobs' offerer so many times in so short a time goes elsewhere. */
 static void keep_apart(struct pool_thread *thread)
 {
     struct weft_pool *pool = thread->pool;
@@ -163,12 +163,14 @@ static void keep_apart(struct pool_thread *thread)
         thread->close = 0;
         return;
     }
-    if (++thread->close < TUNE_POOL_CLOSE)
+    if (thread->close++ == 0)
+        thread->close_since = weft__sys_now();
+    if (thread->close < TUNE_POOL_CLOSE)
         return;
     thread->close = 0;
     int64_t now = weft__sys_now();
-    if (now < thread->close_until)
-        return;
+    if (now - thread->close_since > TUNE_POOL_CLOSE_NS || now < thread->close_until)
+        return; /* long jobs lose nothing there; or it has just moved */
     thread->close_until = now + TUNE_POOL_CLOSE_NS;
     (void)weft__sys_leave_cpu(cpu); /* or stays: it works there, too */
 }

@@ -28,6 +28,7 @@ struct pool_thread {
     struct job *current;        /* (w) what it runs */
     _Atomic(const char *) site; /* (w+) of that, for the stopper's report; NULL: none */
     uint32_t close;      /* (w) jobs in a row that came from the processor on which it runs */
+    int64_t close_since; /* (w) when the first of these began */
     int64_t close_until; /* (w) it does not move before that */
     int spins;           /* (w) how often it looks before it sleeps next */
     bool must_look;      /* (w) a job has ended, and quiet.h was not asked */
