@@ -228,8 +228,13 @@ static int holds_on(void *arg)
     if (write(trial->wires[0], &byte, 1) != 1)
         return -EPROTO;
     atomic_store(&trial->held, weft__worker());
-    if (trial->blocks)
-        return read(trial->pipe[0], &byte, 1) == 1 ? 0 : -EPROTO;
+    if (trial->blocks) {
+        ssize_t got;
+
+        while ((got = read(trial->pipe[0], &byte, 1)) < 0 && errno == EINTR)
+            ; /* stopped by the preemptor */
+        return got == 1 ? 0 : -EPROTO;
+    }
     while (!atomic_load(&trial->is_free))
         spin_pause();
     return 0;
