@@ -14,6 +14,7 @@ static struct shared {
     weft_mutex mutex;
     weft_cond cond;
     unsigned items; /* plain: under the mutex */
+    weft_mutex own; /* of the one who waits for the notify alone */
 } * shared;
 static int result[MODEL_THREADS];
 
@@ -41,6 +42,15 @@ static void take(void)
     tasks_scribble();
 }
 
+/* Waits once, with a mutex that nobody else has. */
+static void wait_once(void)
+{
+    weft_lock(&shared->own);
+    result[model_self()] = weft_cond_wait(&shared->cond, &shared->own);
+    model_assert(weft_unlock(&shared->own) == 0);
+    tasks_scribble();
+}
+
 static void bring(void)
 {
     weft_lock(&shared->mutex);
@@ -55,6 +65,20 @@ static void bring_two(void)
     shared->items += 2;
     model_assert(weft_unlock(&shared->mutex) == 0);
     weft_cond_notify_all(&shared->cond);
+}
+
+static void bring_and_notify_all(void)
+{
+    weft_lock(&shared->mutex);
+    shared->items++;
+    model_assert(weft_unlock(&shared->mutex) == 0);
+    weft_cond_notify_all(&shared->cond);
+}
+
+static void bring_and_notify_twice(void)
+{
+    bring();
+    weft_cond_notify(&shared->cond);
 }
 
 static void bring_twice(void)
@@ -84,6 +108,12 @@ static void check_not_left(void)
     model_assert(shared->items == 0);
 }
 
+/* The first was in line and was cancelled before the notify: that is for the second. */
+static void check_passed_on(void)
+{
+    model_assert(result[0] == -ECANCELED && result[1] == 0 && shared->items == 0);
+}
+
 static void check_cancelled(void)
 {
     model_assert(result[0] == 0 ? shared->items == 0 : result[0] == -ECANCELED);
@@ -96,6 +126,36 @@ const struct model_scenario model_scenarios[] = {
      {{"taker", take, 0}, {"bringer", bring, 0}, {"canceller", cancel_first, 0}},
      check_cancelled,
      0},
+    {"two wait, all are notified, the first is in line",
+     two_tasks,
+     {{"a", wait_once, 0, 0}, {"b", take, 0, 1}, {"bringer", bring_and_notify_all, 0, 1}},
+     check_both,
+     0},
+    {"two wait, all are notified, both are in line",
+     two_tasks,
+     {{"a", take, 0, 0}, {"b", take, 0, 1}, {"bringer", bring_two, 0, 2}},
+     check_both,
+     0},
+    {"two notifies, the first is in line",
+     two_tasks,
+     {{"a", wait_once, 0, 0}, {"b", take, 0, 1}, {"bringer", bring_and_notify_twice, 0, 1}},
+     check_both,
+     0},
+    {"two notifies, both are in line",
+     two_tasks,
+     {{"a", take, 0, 0}, {"b", take, 0, 1}, {"bringer", bring_twice, 0, 2}},
+     check_both,
+     0},
+    {"a cancelled first passes the notify on, the first is in line",
+     two_tasks,
+     {{"a", wait_once, 0, 0}, {"b", take, 0, 1}, {"other", cancel_and_bring, 0, 1}},
+     check_passed_on,
+     0},
+    {"a cancelled first passes the notify on, both are in line",
+     two_tasks,
+     {{"a", take, 0, 0}, {"b", take, true, 1}, {"other", cancel_and_bring, 0, 2}},
+     check_not_left,
+     0},
     {"two wait, all are notified",
      two_tasks,
      {{"a", take, 0}, {"b", take, 0}, {"bringer", bring_two, 0}},
@@ -105,7 +165,7 @@ const struct model_scenario model_scenarios[] = {
      two_tasks,
      {{"a", take, 0}, {"b", take, 0}, {"bringer", bring_twice, 0}},
      check_both,
-     2},
+     1},
     {"a cancelled first passes the notify on",
      two_tasks,
      {{"a", take, 0}, {"b", take, true}, {"other", cancel_and_bring, 0}},

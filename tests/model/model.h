@@ -28,6 +28,7 @@ struct model_thread {
     const char *name;
     void (*fn)(void);
     bool is_daemon; /* may sleep for ever at the end */
+    unsigned later; /* begins when all that have a smaller number here sleep or have ended */
 };
 
 struct model_scenario {

@@ -144,6 +144,21 @@ static void try_to_take_over(void)
     model_assert(weft_unlock(&shared->mutex) == 0);
 }
 
+/* Holds it until others stand in line. */
+static void hold_and_let_go(void)
+{
+    weft_lock(&shared->mutex);
+    shared->count++;
+    model_take(&shared->count, "they stand in line");
+    model_assert(weft_unlock(&shared->mutex) == 0);
+}
+
+static void tell_and_cancel(void)
+{
+    model_post(&shared->count, "they stand in line");
+    cancel_first();
+}
+
 static void check(unsigned count)
 {
     for (unsigned i = 0; i < MODEL_THREADS; i++)
@@ -171,11 +186,22 @@ const struct model_scenario model_scenarios[] = {
      {{"a", once_cancellable, 0}, {"b", once, 0}, {"canceller", cancel_first, 0}},
      check_2,
      0},
-    {"a waiter is cancelled, another waits",
+    {"a waiter is cancelled, another waits, both are in line",
      three_tasks,
-     {{"a", once_cancellable, 0}, {"b", once, 0}, {"c", once, 0}, {"canceller", cancel_first, 0}},
+     {{"a", once_cancellable, 0, 1},
+      {"b", once, 0, 2},
+      {"c", hold_and_let_go, 0, 0},
+      {"canceller", tell_and_cancel, 0, 3}},
      check_3,
-     2},
+     0},
+    {"a waiter is cancelled, another comes",
+     three_tasks,
+     {{"a", once_cancellable, 0, 1},
+      {"b", once, 0, 2},
+      {"c", hold_and_let_go, 0, 0},
+      {"canceller", tell_and_cancel, 0, 2}},
+     check_3,
+     0},
     {"try against unlock", two_tasks, {{"a", try_once, 0}, {"b", twice, 0}}, check_3, 0},
     {"the next owner frees it",
      two_tasks,
@@ -198,5 +224,10 @@ const struct model_scenario model_scenarios[] = {
      {{"a", end_with_it, 0}, {"b", try_to_take_over, 0}},
      NULL,
      0},
+    {"a waiter is cancelled, another waits",
+     three_tasks,
+     {{"a", once_cancellable, 0}, {"b", once, 0}, {"c", once, 0}, {"canceller", cancel_first, 0}},
+     check_3,
+     2},
     {0},
 };

@@ -136,6 +136,8 @@ static void turns(void)
 static void one_to_stop(void) { setup(1, run_and_tell); }
 static void two_to_stop(void) { setup(2, run_and_tell); }
 
+static void line_to_stop(void) { begin_with_first(run_and_tell, false); }
+
 static void chain(void)
 {
     begin_with_first(run_chain, false);
@@ -160,11 +162,16 @@ static void stop(void)
         weft__park_wake(&world->workers[i]);
 }
 
+static void await_and_stop(void)
+{
+    model_take(ran, "the task has run");
+    stop();
+}
+
 static void inject_and_stop(void)
 {
     weft__ready(world, first);
-    model_take(ran, "the task has run");
-    stop();
+    await_and_stop();
 }
 
 static void inject_two(void)
@@ -189,76 +196,110 @@ static void check_3(void) { check_ran(3); }
 static void check_4(void) { check_ran(4); }
 static void check_stopped(void) { model_assert(ran[0] == 1); }
 
-#define WORKER_0                         \
-    {                                    \
-        "worker 0", world_worker_0, true \
+#define WORKER(number, later)                                 \
+    {                                                         \
+        "worker " #number, world_worker_##number, true, later \
     }
-#define WORKER_1                         \
-    {                                    \
-        "worker 1", world_worker_1, true \
-    }
-#define ENDING_0                          \
-    {                                     \
-        "worker 0", world_worker_0, false \
-    }
-#define ENDING_1                          \
-    {                                     \
-        "worker 1", world_worker_1, false \
-    }
-#define WORKER_2                         \
-    {                                    \
-        "worker 2", world_worker_2, true \
+#define ENDING(number, later)                                  \
+    {                                                          \
+        "worker " #number, world_worker_##number, false, later \
     }
 
 const struct model_scenario model_scenarios[] = {
     {"two tasks from outside, one worker",
      one_worker,
-     {WORKER_0, {"outside", inject_two, 0}},
+     {WORKER(0, 0), {"outside", inject_two, 0}},
      check_2,
      0},
     {"a task from outside, two workers",
      two_workers,
-     {WORKER_0, WORKER_1, {"outside", inject_one, 0}},
+     {WORKER(0, 0), WORKER(1, 0), {"outside", inject_one, 0}},
      check_1,
      0},
-    {"a task wakes two", waker, {WORKER_0, WORKER_1}, check_3, 0},
-    {"a task wakes two and blocks its worker", blocker, {WORKER_0, WORKER_1}, check_3, 0},
-    {"a task wakes two, all must move", migrating_waker, {WORKER_0, WORKER_1}, check_3, 0},
-    {"a task yields and must move", migrating_yielder, {WORKER_0, WORKER_1}, check_2, 0},
-    {"two tasks take turns", turns, {WORKER_0}, check_4, 0},
+    {"a task wakes two", waker, {WORKER(0, 0), WORKER(1, 0)}, check_3, 0},
+    {"a task wakes two and blocks its worker", blocker, {WORKER(0, 0), WORKER(1, 0)}, check_3, 0},
+    {"a task wakes two, all must move", migrating_waker, {WORKER(0, 0), WORKER(1, 0)}, check_3, 0},
+    {"a task yields and must move", migrating_yielder, {WORKER(0, 0), WORKER(1, 0)}, check_2, 0},
+    {"two tasks take turns", turns, {WORKER(0, 0)}, check_4, 0},
     {"a task in the slot does not wait behind one that blocks",
      chain,
-     {WORKER_0, WORKER_1},
+     {WORKER(0, 0), WORKER(1, 0)},
      check_4,
+     0},
+    {"a task and then the stop, one worker",
+     one_to_stop,
+     {ENDING(0, 0), {"stopper", inject_and_stop, 0}},
+     check_stopped,
+     0},
+    {"a task from outside blocks its worker before the next",
+     two_workers_blocked,
+     {WORKER(0, 0), WORKER(1, 0), {"outside", inject_two, 0}},
+     check_2,
+     0},
+    {"run-next is stolen by a worker that was asleep",
+     maker,
+     {WORKER(0, 1), WORKER(1, 0), {"outside", inject_fourth, 0, 1}},
+     check_4,
+     0},
+    {"run-next is stolen, none from outside", maker, {WORKER(0, 0), WORKER(1, 0)}, check_3, 0},
+    {"a task and then the stop, two workers, both asleep",
+     two_to_stop,
+     {ENDING(0, 0), ENDING(1, 1), {"stopper", inject_and_stop, 0, 2}},
+     check_stopped,
+     0},
+    {"a task and then the stop, two workers, one asleep",
+     two_to_stop,
+     {ENDING(0, 0), ENDING(1, 1), {"stopper", inject_and_stop, 0, 1}},
+     check_stopped,
+     0},
+    {"a task in line and then the stop, two workers",
+     line_to_stop,
+     {ENDING(0, 0), ENDING(1, 0), {"stopper", await_and_stop, 0, 0}},
+     check_stopped,
+     0},
+    {"the stop, two workers",
+     two_to_stop,
+     {ENDING(0, 0), ENDING(1, 0), {"stopper", stop, 0, 0}},
+     NULL,
+     0},
+    {"tasks from two threads, one worker",
+     one_worker,
+     {WORKER(0, 0), {"outside", inject_one, 0, 0}, {"outside", inject_other, 0, 0}},
+     check_2,
+     0},
+    {"tasks from two threads, two workers, both asleep",
+     two_workers,
+     {WORKER(0, 0), WORKER(1, 1), {"outside", inject_one, 0, 2}, {"outside", inject_other, 0, 2}},
+     check_2,
+     0},
+    {"two tasks from outside, three workers, all asleep",
+     three_workers,
+     {WORKER(0, 0), WORKER(1, 1), WORKER(2, 2), {"outside", inject_two, 0, 3}},
+     check_2,
+     0},
+    {"a task from outside, three workers, two asleep",
+     three_workers,
+     {WORKER(0, 0), WORKER(1, 1), WORKER(2, 2), {"outside", inject_one, 0, 2}},
+     check_1,
      0},
     {"run-next is stolen from a worker that stands still",
      maker,
-     {WORKER_0, WORKER_1, {"outside", inject_fourth, 0}},
+     {WORKER(0, 0), WORKER(1, 0), {"outside", inject_fourth, 0}},
      check_4,
      2},
-    {"a task and then the stop, one worker",
-     one_to_stop,
-     {ENDING_0, {"stopper", inject_and_stop, 0}},
-     check_stopped,
-     0},
     {"a task and then the stop, two workers",
      two_to_stop,
-     {ENDING_0, ENDING_1, {"stopper", inject_and_stop, 0}},
+     {ENDING(0, 0), ENDING(1, 0), {"stopper", inject_and_stop, 0}},
      check_stopped,
      2},
-    {"a task from outside blocks its worker before the next",
-     two_workers_blocked,
-     {WORKER_0, WORKER_1, {"outside", inject_two, 0}},
-     check_2,
-     0},
     {"tasks from two threads, two workers",
      two_workers,
-     {WORKER_0, WORKER_1, {"outside", inject_one, 0}, {"outside", inject_other, 0}},
+     {WORKER(0, 0), WORKER(1, 0), {"outside", inject_one, 0}, {"outside", inject_other, 0}},
      check_2,
      1},
     {"two tasks from outside, three workers",
      three_workers,
-     {WORKER_0, WORKER_1, WORKER_2, {"outside", inject_two, 0}},
+     {WORKER(0, 0), WORKER(1, 0), WORKER(2, 0), {"outside", inject_two, 0}},
      check_2,
      1},
     {0},

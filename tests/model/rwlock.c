@@ -26,6 +26,13 @@ static void setup(unsigned which)
 static void two_tasks(void) { setup(3); }
 static void three_tasks(void) { setup(7); }
 
+/* Somebody reads when they begin. */
+static void one_reads(void)
+{
+    setup(3);
+    weft_read_lock(lock);
+}
+
 static void write_once(void)
 {
     weft_write_lock(lock);
@@ -86,6 +93,7 @@ static void try_to_write(void)
     }
 }
 
+static void read_unlock(void) { model_assert(weft_read_unlock(lock) == 0); }
 static void cancel_first(void) { tasks_cancel(tasks[0]); }
 
 /* Who is inside tells the next, who frees it when it has been inside. */
@@ -117,6 +125,14 @@ static void check(unsigned writes)
 }
 
 static void check_1(void) { check(1); }
+
+static void check_beside_reader(void)
+{
+    model_assert(result[0] == -ECANCELED);
+    read_unlock();
+    check_1();
+}
+
 static void check_2(void) { check(2); }
 
 const struct model_scenario model_scenarios[] = {
@@ -136,14 +152,27 @@ const struct model_scenario model_scenarios[] = {
      {{"a", write_once, 0}, {"b", write_once, 0}, {"c", read_once, 0}},
      check_2,
      0},
-    {"a waiting writer is cancelled",
-     three_tasks,
-     {{"a", write_cancellable, 0},
-      {"b", read_until_joined, 0},
-      {"c", read_and_join, 0},
-      {"canceller", cancel_first, 0}},
+    {"a waiting writer is cancelled beside one who reads",
+     one_reads,
+     {{"a", write_cancellable, 0}, {"b", read_once, 0}, {"canceller", cancel_first, 0}},
+     check_beside_reader,
+     0},
+    {"a writer in line is cancelled, who reads leaves, another comes",
+     one_reads,
+     {{"a", write_cancellable, 0, 0},
+      {"b", read_once, 0, 1},
+      {"c", read_unlock, 0, 1},
+      {"canceller", cancel_first, 0, 1}},
      check_1,
-     2},
+     0},
+    {"a writer in line is cancelled, who reads leaves, another is in line",
+     one_reads,
+     {{"a", write_cancellable, 0, 0},
+      {"b", read_once, 0, 1},
+      {"c", read_unlock, 0, 2},
+      {"canceller", cancel_first, 0, 2}},
+     check_1,
+     0},
     {"a cancelled writer, another waits",
      three_tasks,
      {{"a", write_cancellable, 0}, {"b", write_once, 0}, {"canceller", cancel_first, 0}},
@@ -155,5 +184,13 @@ const struct model_scenario model_scenarios[] = {
      {{"reader", read_first, 0}, {"writer", write_and_free, 0}},
      NULL,
      0},
+    {"a waiting writer is cancelled",
+     three_tasks,
+     {{"a", write_cancellable, 0},
+      {"b", read_until_joined, 0},
+      {"c", read_and_join, 0},
+      {"canceller", cancel_first, 0}},
+     check_1,
+     2},
     {0},
 };

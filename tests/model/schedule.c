@@ -15,6 +15,7 @@
  *     0x5.1x3.0x2/7r1.9c2      5 steps of thread 0, 3 of thread 1 ...; step 7 reads one write older than the newest,
  *                              after step 9 the second of the free choices is 2
  */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@
 #define SPIN_MOST   200 /* steps in a row: it may wait for another in a loop, which comes free then */
 #define LONELY_MOST 20
 
-enum state { READY, ASLEEP, ENDED };
+enum state { READY, ASLEEP, ENDED, LATER };
 
 struct thread {
     struct coroutine coroutine;
@@ -199,10 +200,29 @@ static void rouse(const volatile void *at, bool writes)
             threads[i].rests = false;
 }
 
+/* Where all that have begun sleep or have ended, those that come next begin. */
+static void begin_next(void)
+{
+    unsigned next = UINT_MAX;
+
+    for (unsigned i = 0; i < thread_count; i++) {
+        if (threads[i].state == READY)
+            return;
+        if (threads[i].state == LATER && running->threads[i].later < next)
+            next = running->threads[i].later;
+    }
+    for (unsigned i = 0; i < thread_count; i++)
+        if (threads[i].state == LATER && running->threads[i].later == next)
+            threads[i].state = READY;
+}
+
 /* The running thread sleeps or has ended. */
 static void leave(void)
 {
-    unsigned next = pick(true);
+    unsigned next;
+
+    begin_next();
+    next = pick(true);
 
     if (next == MODEL_MAIN && !is_pruned && !all_may_stay())
         model_fail("nobody can go on: a wake-up was lost");
@@ -351,12 +371,13 @@ static void execute(void)
     self = MODEL_MAIN;
     running->setup();
     for (unsigned i = 0; i < MODEL_THREADS && running->threads[i].fn; i++) {
-        threads[i].state = READY;
+        threads[i].state = LATER;
         threads[i].rests = threads[i].is_at_point = false;
         coroutine_init(&threads[i].coroutine, plain_stack(i), STACK_BYTES, thread_main);
         memory_thread_starts(i);
         thread_count++;
     }
+    begin_next();
     undo_is_on = coroutine_can_copy && !model_run.is_slow && !is_told;
     self = pick(true);
     run_threads();

@@ -73,6 +73,14 @@ static void take_1(void) { (void)acquire(1); }
 static void take_2(void) { (void)acquire(2); }
 static void bring_1(void) { bring(1); }
 static void bring_2(void) { bring(2); }
+static void bring_3(void) { bring(3); }
+
+static void bring_2_and_1(void)
+{
+    bring_2();
+    bring_1();
+}
+
 static void cancel_first(void) { tasks_cancel(tasks[0]); }
 
 static void take_1_then_2(void)
@@ -156,11 +164,21 @@ const struct model_scenario model_scenarios[] = {
      {{"a", take_2, 0}, {"b", bring_1, 0}, {"c", bring_1, 0}},
      check_ledger,
      0},
-    {"two waiters, three permits",
+    {"two waiters in line, three permits",
      two_tasks_0,
-     {{"a", take_2, 0}, {"b", take_1, 0}, {"c", bring_2, 0}, {"d", bring_1, 0}},
+     {{"a", take_2, 0, 0}, {"b", take_1, 0, 1}, {"c", bring_2, 0, 2}, {"d", bring_1, 0, 2}},
      check_both,
-     2},
+     0},
+    {"a waiter in line, another comes, two permits and then one",
+     two_tasks_0,
+     {{"a", take_2, 0, 0}, {"b", take_1, 0, 1}, {"c", bring_2_and_1, 0, 1}},
+     check_both,
+     0},
+    {"a waiter in line, another comes, three permits at once",
+     two_tasks_0,
+     {{"a", take_2, 0, 0}, {"b", take_1, 0, 1}, {"c", bring_3, 0, 1}},
+     check_both,
+     0},
     {"a cancelled first lets the second in",
      two_tasks_0,
      {{"a", take_2, 0}, {"b", take_1, 0}, {"c", bring_1, 0}, {"canceller", cancel_first, 0}},
@@ -182,5 +200,10 @@ const struct model_scenario model_scenarios[] = {
      check_all_used,
      0},
     {"who takes frees it", two_tasks_0, {{"a", take_and_free, 0}, {"b", bring_1, 0}}, NULL, 0},
+    {"two waiters, three permits",
+     two_tasks_0,
+     {{"a", take_2, 0}, {"b", take_1, 0}, {"c", bring_2, 0}, {"d", bring_1, 0}},
+     check_both,
+     1},
     {0},
 };
