@@ -29,14 +29,17 @@ static struct future *new_hidden(struct runtime *runtime, struct slot_cache *cac
     return future;
 }
 
-struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache *cache,
-                                     const struct future_kind *kind, const char *site)
+static struct future *make_known(struct future *future)
 {
-    struct future *future = new_hidden(runtime, cache, kind, site);
-
     if (future)
         or_seq(&future->state, FUTURE_LIVE);
     return future;
+}
+
+struct future *weft__future_new_from(struct runtime *runtime, struct slot_cache *cache,
+                                     const struct future_kind *kind, const char *site)
+{
+    return make_known(new_hidden(runtime, cache, kind, site));
 }
 
 struct future *weft__future_new_hidden(struct runtime *runtime, const struct future_kind *kind,
@@ -54,13 +57,7 @@ struct future *weft__future_new_hidden(struct runtime *runtime, const struct fut
 struct future *weft__future_new(struct runtime *runtime, const struct future_kind *kind,
                                 const char *site)
 {
-    struct carrier *carrier = weft__carrier();
-    uint32_t was;
-    struct worker *worker = carrier_enter(carrier, &was);
-    struct future *future = weft__future_new_from(runtime, cache_of(worker, runtime), kind, site);
-
-    carrier_leave(carrier, was);
-    return future;
+    return make_known(weft__future_new_hidden(runtime, kind, site));
 }
 
 void weft__future_free(struct runtime *runtime, struct future *future)

@@ -61,7 +61,7 @@ struct loop *weft__loop_enter(void)
     }
 }
 
-void weft__loop_leave(void) { carrier_leave(weft__carrier(), 0); }
+void weft__loop_leave(void) { carrier_leave(weft__carrier(), CARRIER_IN_TASK); }
 
 ssize_t weft__loop_run(struct op *op)
 {

@@ -6,7 +6,8 @@
  * of its own cannot have that: whatever it ends with, the returns that follow in the task that goes
  * on are mispredicted, 15 cycles each (docs/measurements.md). The compiler is told that all registers
  * change; it saves those that it needs itself. What is left to save: rbp (which may be the frame
- * pointer), mxcsr, the x87 control word, and where to go on.
+ * pointer), mxcsr, the x87 control word, and where to go on. The control words are loaded only if they are not
+ * those of the task before: to load them costs more than to look.
  *
  * The indirect target carries endbr64 for IBT; shadow stacks are not supported, and the runtime
  * refuses to start where they are active. A saved stack, from its sp upwards:

@@ -377,6 +377,8 @@ static void after_yield(struct runtime *runtime, struct worker *worker, struct t
     }
 }
 
+/* Read-modify-writes of a turn, from one task of the worker to the next: two, the deque's tail (push) and
+ * head (pop). */
 void weft__yield(void) { weft__suspend(after_yield, NULL); }
 
 static void give_stack(struct runtime *runtime, struct worker *worker, struct task *task, void *low)

@@ -157,9 +157,11 @@ static struct job *next_job_locked(struct pool_thread *thread, uint32_t *ret_roo
 static void keep_apart(struct pool_thread *thread)
 {
     struct weft_pool *pool = thread->pool;
-    int cpu = weft__sys_cpu();
 
-    if (cpu != load_relaxed(&pool->cpu) || pool->shape.spins == 0) { /* relaxed: a hint */
+    if (pool->shape.spins == 0)
+        return;
+    int cpu = weft__sys_cpu();
+    if (cpu != load_relaxed(&pool->cpu)) { /* relaxed: a hint */
         thread->close = 0;
         return;
     }

@@ -190,15 +190,23 @@ enum { READY, TIMER, SOCKET, KINDS };
 struct trial {
     _Atomic(struct worker *) held; /* by the hog, which begins now */
     _Atomic int64_t since;         /* the trigger */
-    _Atomic int64_t went_on[KINDS];
+    int64_t went_on[KINDS];        /* published by arrived */
+    _Atomic uint32_t arrived;      /* how many of them went on */
     _Atomic bool is_free;
     bool blocks;
     int wires[2], pipe[2];
 };
 
+static void arrives(struct trial *trial, int kind)
+{
+    trial->went_on[kind] = weft__sys_now();
+    atomic_fetch_add(&trial->arrived, 1);
+    weft__futex_wake(&trial->arrived, 1);
+}
+
 static int goes_on(void *arg)
 {
-    atomic_store(&((struct trial *)arg)->went_on[READY], weft__sys_now());
+    arrives(arg, READY);
     return 0;
 }
 
@@ -206,7 +214,7 @@ static int sleeps_too_long(void *arg)
 {
     int rc = weft_sleep(weft_us(20)); /* due while the worker is held */
 
-    atomic_store(&((struct trial *)arg)->went_on[TIMER], weft__sys_now());
+    arrives(arg, TIMER);
     return rc;
 }
 
@@ -216,7 +224,7 @@ static int reads_a_byte(void *arg)
     char byte;
     ssize_t got = weft_read(trial->wires[1], &byte, 1); /* suspends: worker, errno stale */
 
-    atomic_store(&trial->went_on[SOCKET], weft__sys_now());
+    arrives(trial, SOCKET);
     return got == 1 ? 0 : -EPROTO;
 }
 
@@ -256,9 +264,9 @@ static void *triggers(void *arg)
     atomic_store(&trial->since, weft__sys_now());
     while (weft__hand_over(worker) == -EAGAIN) {
     }
-    for (int i = 0; i < KINDS; i++)
-        while (!atomic_load(&trial->went_on[i])) /* asleep: else it takes the spare's processor */
-            (void)nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL); /* interrupted: looks */
+    for (uint32_t n;
+         (n = atomic_load(&trial->arrived)) < KINDS;) /* asleep: it takes no processor */
+        (void)weft__futex_wait(&trial->arrived, n, WEFT_NO_TIMEOUT); /* spurious: looks again */
     atomic_store(&trial->is_free, true);
     if (write(trial->pipe[1], &byte, 1) != 1)
         abort();
