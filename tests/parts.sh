@@ -340,8 +340,8 @@ part_model() {
     make_ready || return
     . tests/model/subjects.sh
     check "building the subjects" tests/model/build.sh
-    # Two at a time; reported in order, as they end.
-    printf '%s\n' "${subjects[@]}" | xargs -P2 -I{} sh -c \
+    # Two at a time, the longest first; reported in order, as they end.
+    printf '%s\n' park io cond sem mutex wait "${subjects[@]}" | awk '!seen[$0]++' | xargs -P2 -I{} sh -c \
         'build/model/{} >"$0/{}.said" 2>&1; echo $? >"$0/{}.ended"' "$work" &
     for subject in "${subjects[@]}"; do
         check "$subject" model_ended "$subject"

@@ -37,14 +37,30 @@ object() {
 # Where an object of a source lies.
 at() { printf 'build/model/objects/%s.o\n' "${@//\//_}"; }
 
-program() {
-    local name=$1 source objects=()
-    for source in ${sources[$name]} "tests/model/$name.c"; do
-        object "$source" "$(at "$source")" "${watched[@]}"
-    done
+link() {
+    local name=$1 objects=()
     mapfile -t objects < <(at ${sources[$name]} "tests/model/$name.c" "${engine[@]}")
     "${cc[@]}" -o "build/model/$name" "${objects[@]}"
 }
+
+# two_at_a_time COMMAND ARG...: the command with each of the arguments.
+two_at_a_time() {
+    local command=$1 arg running=0
+    shift
+    for arg in "$@"; do
+        if [ $running = 2 ]; then
+            wait -n || exit
+            running=1
+        fi
+        "$command" "$arg" &
+        running=$((running + 1))
+    done
+    for ((; running > 0; running--)); do
+        wait -n || exit
+    done
+}
+engine_object() { object "$1" "$(at "$1")"; }
+watched_object() { object "$1" "$(at "$1")" "${watched[@]}"; }
 
 # Only what the changed file is part of is compiled again, as fast as may be.
 changed() {
@@ -72,9 +88,11 @@ mkdir -p build/model/objects build/model/replace/sync
 small sync/waitlist.h | cmp -s - build/model/replace/sync/waitlist.h ||
     small sync/waitlist.h >build/model/replace/sync/waitlist.h
 [ $# -gt 0 ] || set -- "${subjects[@]}"
-for source in "${engine[@]}"; do
-    object "$source" "$(at "$source")"
-done
+parts=()
 for name in "$@"; do
-    program "$name"
+    parts+=(${sources[$name]} "tests/model/$name.c")
 done
+mapfile -t parts < <(printf '%s\n' "${parts[@]}" | sort -u)
+two_at_a_time engine_object "${engine[@]}"
+two_at_a_time watched_object "${parts[@]}"
+two_at_a_time link "$@"

@@ -107,7 +107,8 @@ void total_step(unsigned location)
     }
 }
 
-/* What ties the step of the running thread at this location to earlier events. */
+/* What ties the step of the running thread at this location to earlier events. Behind a write stand all events
+ * that were at the location before it: they need not be looked at. */
 void total_look(unsigned location)
 {
     unsigned self = model_self();
@@ -120,18 +121,27 @@ void total_look(unsigned location)
         add_chain(&past, own[self]);
     add_chains(&past, &received[self]);
     for (unsigned i = latest[location]; i != NONE; i = events[i].earlier)
-        if (events[i].clock <= view->clock[events[i].thread])
+        if (events[i].clock <= view->clock[events[i].thread]) {
             add_chain(&past, i);
+            if (events[i].writes)
+                break;
+        }
+}
+
+/* Whether the event is not older than the write of that index. */
+static bool is_since(unsigned event, unsigned index)
+{
+    return event != NONE && !(events[event].writes && events[event].index < index);
 }
 
 bool total_may_see(unsigned location, unsigned index)
 {
     struct set with = past;
 
-    for (unsigned i = latest[location]; i != NONE; i = events[i].earlier)
+    for (unsigned i = latest[location]; is_since(i, index); i = events[i].earlier)
         if (events[i].writes && events[i].index == index)
             add_chain(&with, i);
-    for (unsigned i = latest[location]; i != NONE; i = events[i].earlier)
+    for (unsigned i = latest[location]; is_since(i, index); i = events[i].earlier)
         if (events[i].writes && events[i].index > index && has(&with, i))
             return false;
     return true;
@@ -170,10 +180,15 @@ void total_event(unsigned location, unsigned index, bool reads, bool writes)
                             memory_views[self].clock[self],
                             latest[location],
                             past};
-    for (unsigned i = latest[location]; i != NONE; i = events[i].earlier)
-        if (writes || (events[i].writes && events[i].index == index))
+    for (unsigned i = latest[location]; writes && i != NONE; i = events[i].earlier) {
+        add_chain(&event->before, i);
+        if (events[i].writes)
+            break;
+    }
+    for (unsigned i = latest[location]; !writes && is_since(i, index); i = events[i].earlier)
+        if (events[i].writes && events[i].index == index)
             add_chain(&event->before, i);
-    for (unsigned i = latest[location]; reads && !writes && i != NONE; i = events[i].earlier)
+    for (unsigned i = latest[location]; reads && !writes && is_since(i, index); i = events[i].earlier)
         if (events[i].writes && events[i].index > index)
             put_before(i, number);
     latest[location] = (uint16_t)number;
