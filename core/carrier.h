@@ -58,7 +58,8 @@ struct carrier {
  * address over a suspension: after one, ask again. */
 struct carrier *weft__carrier(void);
 
-/* The worker that the thread carries, NULL: none. It stays until carrier_leave, if the thread is inside. */
+/* The worker that the thread carries, NULL: none. If the thread is inside, nobody takes it before carrier_leave; one
+ * who tries, and comes too late, shows NULL for a moment. */
 static inline struct worker *carrier_worker(struct carrier *carrier)
 {
     return load_relaxed(&carrier->worker); /* relaxed: I1, ordered by the taker's membarrier */

@@ -305,7 +305,7 @@ static bool is_busy(const struct loop *loop)
 {
     const struct uring *uring = loop->state;
 
-    return load_relaxed(&uring->slots.used) > 0 || /* relaxed: its own thread changes it */
+    return load_relaxed(&uring->slots.used) > 0 || /* relaxed: a hint, as in loop_epoll.c */
            io_uring_sq_ready(&uring->ring) > 0;
 }
 

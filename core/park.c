@@ -201,6 +201,15 @@ static void look_for_jobs(struct worker *worker)
     lock_release(&runtime->idle.lock);
 }
 
+/* Of several workers that fall asleep at the same time each has seen another awake when it was about to give memory
+ * back (worker.c): the last that is announced does it. Returns whether there was any. */
+static bool trim_last(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+
+    return weft__park_all_sleep(runtime) && weft__stacks_trim(&runtime->stacks);
+}
+
 void weft__park(struct worker *worker)
 {
     bool was_searching = worker->is_searching;
@@ -210,7 +219,7 @@ void weft__park(struct worker *worker)
     park_begin(worker);
     look_for_jobs(worker);
     if (weft__worker_sees_work(worker, must_look_everywhere(worker, was_searching)) ||
-        !park_commit(worker)) {
+        trim_last(worker) || !park_commit(worker)) {
         park_end(worker);
         return;
     }

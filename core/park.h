@@ -27,7 +27,7 @@
  *
  * A task in a run-next slot is not looked for: its worker runs it next, and waking another for it
  * would cost more than it gains. For the same reason a worker that looks for what has come, or whose task
- * yields, looks for sleepers once, afterwards, and only if it has got more than the one that it runs next.
+ * yields, looks for sleepers once, afterwards, and only if there is more than the one that it runs next.
  * The others lie there when it looks; and if they do not, a thief took them, who searches.
  */
 #ifndef WEFT_CORE_PARK_H

@@ -73,7 +73,8 @@ struct loop;
 struct task *weft__current_task(void);
 
 /* Returns 0, or -ECANCELED if the calling task is cancelled; then the other ready tasks have run
- * once, so that a loop that ignores it cannot spin. Suspends only in that case. */
+ * once, so that a loop that ignores it cannot spin. Suspends in that case, and if the task has lost its
+ * worker. */
 int weft__wait_check(void);
 
 /* For a call that may suspend, but need not: a task that has lost its worker comes back into line

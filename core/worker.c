@@ -80,11 +80,17 @@ void weft__ready_last_from(struct worker *worker, struct runtime *runtime, struc
         weft__park_notify(runtime);
 }
 
+/* The calling thread's worker, if it is one of this runtime: a task of an abandoned one may wake others. */
+static struct worker *worker_for(struct worker *worker, const struct runtime *runtime)
+{
+    return worker && worker->runtime == runtime ? worker : NULL;
+}
+
 void weft__ready_last(struct runtime *runtime, struct task *task)
 {
     struct carrier *carrier = weft__carrier();
     uint32_t was;
-    struct worker *worker = carrier_enter(carrier, &was);
+    struct worker *worker = worker_for(carrier_enter(carrier, &was), runtime);
 
     weft__ready_last_from(worker, runtime, task);
     carrier_leave(carrier, was);
@@ -110,7 +116,7 @@ void weft__ready(struct runtime *runtime, struct task *task)
     }
     struct carrier *carrier = weft__carrier();
     uint32_t was;
-    struct worker *worker = carrier_enter(carrier, &was);
+    struct worker *worker = worker_for(carrier_enter(carrier, &was), runtime);
 
     /* Whom a task wakes, or what is left to do for it, runs next. */
     if (worker && (carrier->task || was == CARRIER_SETTLES))
@@ -371,7 +377,10 @@ static void after_yield(struct runtime *runtime, struct worker *worker, struct t
         ready_elsewhere(runtime, task);
     } else if (worker) {
         push_last(worker, task);
-        notify_of_more(worker);
+        if (weft__carrier()->task) /* the worker has taken its next one already: this is more */
+            weft__park_notify(runtime);
+        else
+            notify_of_more(worker);
     } else {
         ready_from_outside(runtime, task);
     }

@@ -41,6 +41,22 @@ static ssize_t wait_ready(const struct op *op)
     return weft__loop_run(&ready); /* suspends: worker, errno stale */
 }
 
+/* The same at an offset, on a device. Any number may read there at a time, but one may wait: the loops know
+ * one who waits for a descriptor in each direction. */
+static ssize_t wait_in_seat(const struct op *op)
+{
+    struct op ready = *op;
+    struct fd_use use;
+    enum fd_seat seat = op->kind == OP_READ ? FD_SEAT_READER : FD_SEAT_WRITER;
+    ssize_t rc = weft__call_begin(&ready, seat, &use);
+
+    if (rc < 0)
+        return rc;
+    rc = wait_ready(&ready); /* suspends: worker, errno stale */
+    weft__call_end(&ready);
+    return rc;
+}
+
 /* A file or a disk: always ready, so there is nothing to wait for. */
 static bool is_file(const struct op *op)
 {
@@ -56,7 +72,8 @@ static ssize_t go_on_when_ready(const struct op *op)
     if (is_transfer(op) && is_file(op))
         return weft__loop_block(op); /* it has O_NONBLOCK; suspends: worker, errno stale */
 
-    ssize_t ready = wait_ready(op); /* suspends: worker, errno stale */
+    /* both suspend: worker, errno stale */
+    ssize_t ready = is_transfer(op) && op->offset >= 0 ? wait_in_seat(op) : wait_ready(op);
 
     if (ready < 0)
         return ready;

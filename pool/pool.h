@@ -27,8 +27,8 @@
  *             P3  at most one thread is being started at a time, and at most one is on its way; it
  *                 starts, or wakes, the next if need be
  *             P4  `call` says what P1 asks of who offers a job. It is set under `lock` before the
- *                 thread that has set it looks at the entry, and read under the lock of the entry after
- *                 the job was put there: so the job is seen, or the call
+ *                 thread that has set it looks at the entry, and read under the lock of the entry in the
+ *                 section that puts the job there: so the job is seen, or the call
  */
 #ifndef WEFT_POOL_POOL_H
 #define WEFT_POOL_POOL_H

@@ -97,7 +97,8 @@ static bool look_locked(struct pool_thread *thread)
     return true;
 }
 
-/* Sleeps until there may be work. False: no work for so long that the thread shall leave. */
+/* Sleeps until there may be work. False: no work for so long that the thread shall leave. A job that it
+ * sees at first may be another's by then: it must look again. */
 static bool sleep_locked(struct pool_thread *thread)
 {
     struct weft_pool *pool = thread->pool;
@@ -109,7 +110,8 @@ static bool sleep_locked(struct pool_thread *thread)
     store_seq(&thread->go, GO_SLEEPS);
     list_push_first(&pool->idle, &thread->idle_link);
     weft__pool_show_locked(pool); /* before it looks: P4 */
-    if (weft__pool_has_jobs_locked(pool))
+    bool had_jobs = weft__pool_has_jobs_locked(pool);
+    if (had_jobs)
         left = 0;
     lock_release(&pool->lock);
     while (load_seq(&thread->go) == GO_SLEEPS && left > 0) {
@@ -128,7 +130,7 @@ static bool sleep_locked(struct pool_thread *thread)
     else
         list_remove(&pool->idle, &thread->idle_link); /* P2: it does not go, so it stands there */
     weft__pool_show_locked(pool);
-    return goes || weft__pool_has_jobs_locked(pool);
+    return goes || had_jobs || weft__pool_has_jobs_locked(pool);
 }
 
 /* The next job for this thread; NULL: it shall leave. */
@@ -337,17 +339,21 @@ static int start_in_task(void *arg)
     return 0;
 }
 
+static void start_without_task(void *arg) { start_here(arg); }
+
 /* A new thread inherits how its creator is scheduled, and a lowered one may not be raised again
- * without privilege. So a lane's thread that a CPU job needs is started by a task. */
+ * without privilege. So a lane's thread that a CPU job needs is started by a task, or in its place. */
 void weft__thread_start(struct weft_pool *pool)
 {
     struct pool_thread *thread = weft__pool_thread();
     bool lowered = thread && thread->pool->shape.class != CLASS_NORMAL;
 
-    if (lowered && pool->shape.class == CLASS_NORMAL &&
-        weft_detach(weft_spawn(start_in_task, pool)) == 0)
-        return;
-    start_here(pool);
+    const weft_task_options options = {.drop = start_without_task, .site = "start of a lane's thread"};
+
+    if (lowered && pool->shape.class == CLASS_NORMAL)
+        (void)weft_detach(weft_spawn_with(&options, start_in_task, pool)); /* failed: it was dropped */
+    else
+        start_here(pool);
 }
 
 /* A job is about to wait inside weft: another thread may run in its place meanwhile. */
@@ -402,29 +408,41 @@ static void quit(struct weft_pool *pool, bool abandon)
     } while (idle);
 }
 
+/* The last thread that has left early, whose join is the caller's from here on. False: there is none. */
+static bool take_left(struct weft_pool *pool, pthread_t *ret_left)
+{
+    lock_acquire(&pool->lock);
+    bool has_left = pool->has_left;
+    *ret_left = pool->left;
+    pool->has_left = false;
+    lock_release(&pool->lock);
+    return has_left;
+}
+
 void weft__threads_join(struct weft_pool *pool)
 {
-    quit(pool, false); /* from here on nobody but this thread changes pool->threads */
+    pthread_t left;
+
+    quit(pool, false); /* from here on nobody leaves early */
+    /* The last that did may still be starting another: only when it has ended, and those before it, which
+     * it joins, does nobody but this thread change pool->threads. */
+    if (take_left(pool, &left))
+        (void)pthread_join(left, NULL);
     for (struct link *link; (link = list_pop_first(&pool->threads)) != NULL;) {
         struct pool_thread *thread = container_of(link, struct pool_thread, link);
 
         (void)pthread_join(thread->handle, NULL); /* it leaves by itself */
         weft__sys_free(thread);
     }
-    if (pool->has_left)
-        (void)pthread_join(pool->left, NULL); /* which has joined those before it */
 }
 
 void weft__threads_abandon(struct weft_pool *pool)
 {
-    lock_acquire(&pool->lock);
-    bool detaches = pool->has_left;
-    pthread_t left = pool->left;
-    pool->has_left = false;
-    lock_release(&pool->lock);
-    if (detaches)
+    pthread_t left;
+
+    quit(pool, true); /* from here on those who leave detach themselves */
+    if (take_left(pool, &left))
         (void)pthread_detach(left); /* it was not joined */
-    quit(pool, true);
 }
 
 /* The site of a running job that was not reported yet. False if there is none. */

@@ -6,10 +6,7 @@
  * it has none it withdraws, and was never there; if it has one it passes like the others, and its next
  * wait tells of the cancel. And who was cancelled before the last one came gets no number.
  *
- *     round 7   list  [7] [7] [7]                        parties 4: the line opens for the fourth
- *     round 8   list  [7: #1] [7: #2] [8]                two are still to be woken, one waits anew
- *
- * Invariants  I1  arrived counts those in the list who have no number; they stand behind the others
+ * Invariants  I1  arrived counts those in the list: nobody there has a number while the lock is free
  *             I2  arrived < parties
  *             I3  who has a number passes, who is taken off the list without one has withdrawn
  */
@@ -21,9 +18,9 @@
 
 /* What weft_barrier is inside the library. */
 struct barrier {
-    struct waitlist list; /* its round is the generation */
-    uint32_t parties;     /* (i) */
-    uint32_t arrived;     /* of this generation, who waits */
+    struct waitlist list;
+    uint32_t parties; /* (i) */
+    uint32_t arrived; /* who waits */
 };
 
 _Static_assert(sizeof(struct barrier) == sizeof(weft_barrier), "one overlays the other");
@@ -39,7 +36,7 @@ static void forget_cancelled(struct barrier *barrier)
         struct waiter *waiter = container_of(link, struct waiter, link);
 
         next = link->next;
-        if (waiter->item == NULL && !weft__is_waiting(waiter)) {
+        if (!weft__is_waiting(waiter)) {
             list_remove(&barrier->list.waiters, link);
             waiter->linked = false;
             barrier->arrived--;
@@ -52,12 +49,8 @@ static void number_parties(struct barrier *barrier)
 {
     uintptr_t number = 0;
 
-    for (struct link *link = barrier->list.waiters.first; link; link = link->next) {
-        struct waiter *waiter = container_of(link, struct waiter, link);
-
-        if (waiter->item == NULL)
-            waiter->item = (void *)++number;
-    }
+    for (struct link *link = barrier->list.waiters.first; link; link = link->next)
+        container_of(link, struct waiter, link)->item = (void *)++number;
 }
 
 /* Opens the line if the caller is the last that was missing. Lock held. */
@@ -70,7 +63,7 @@ static bool open_line(struct barrier *barrier)
         return false;
     number_parties(barrier);
     barrier->arrived = 0;
-    waitlist_wake_all(&barrier->list.lock, &barrier->list.waiters, barrier->list.round++, 0);
+    waitlist_wake_all(&barrier->list.waiters, 0);
     return true;
 }
 
@@ -80,7 +73,7 @@ static int pass_or_withdraw(struct barrier *barrier, struct waiter *waiter)
     lock_acquire(&barrier->list.lock);
     if (waiter->linked) {
         list_remove(&barrier->list.waiters, &waiter->link);
-        barrier->arrived -= waiter->item == NULL;
+        barrier->arrived--;
     }
     int rc = waiter->item != NULL ? (int)(uintptr_t)waiter->item - 1 : -ECANCELED;
     lock_release(&barrier->list.lock);
@@ -114,7 +107,6 @@ int weft_barrier_wait(weft_barrier *handle)
         return last;
     }
     waitlist_enter(&barrier->list.waiters, &waiter, WAIT_CANCELLABLE, "a barrier");
-    waiter.count = barrier->list.round;
     barrier->arrived++;
     lock_release(&barrier->list.lock);
 

@@ -71,7 +71,6 @@ static int wait_for_send(struct broadcast *broadcast)
     struct waiter waiter;
 
     waitlist_enter(&broadcast->list.waiters, &waiter, WAIT_CANCELLABLE, "an item of a broadcast");
-    waiter.count = broadcast->list.round;
     lock_release(&broadcast->list.lock);
 
     int rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */
@@ -114,8 +113,7 @@ int weft_broadcast_send(weft_broadcast *handle, const void *item)
     int rc = broadcast->closed ? -EPIPE : 0;
     if (rc == 0) {
         memcpy(value_at(broadcast, broadcast->sent++), item, broadcast->item_bytes);
-        waitlist_wake_all(&broadcast->list.lock, &broadcast->list.waiters, broadcast->list.round++,
-                          0);
+        waitlist_wake_all(&broadcast->list.waiters, 0);
     }
     lock_release(&broadcast->list.lock);
     return rc;
@@ -127,7 +125,7 @@ void weft_broadcast_close(weft_broadcast *handle)
 
     lock_acquire(&broadcast->list.lock);
     broadcast->closed = 1;
-    waitlist_wake_all(&broadcast->list.lock, &broadcast->list.waiters, broadcast->list.round++, 0);
+    waitlist_wake_all(&broadcast->list.waiters, 0);
     lock_release(&broadcast->list.lock);
 }
 

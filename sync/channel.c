@@ -169,8 +169,8 @@ static int receive_now(struct channel *channel, void *ret_item, const struct sle
 static void close_locked(struct channel *channel)
 {
     channel->flags |= CHANNEL_CLOSED;
-    waitlist_wake_all(&channel->lock, &channel->senders, 0, 0);
-    waitlist_wake_all(&channel->lock, &channel->receivers, 0, 0);
+    waitlist_wake_all(&channel->senders, 0);
+    waitlist_wake_all(&channel->receivers, 0);
 }
 
 /* --- setting up and taking down --------------------------------------------------------------- */

@@ -39,7 +39,6 @@ int weft_cond_wait(weft_cond *handle, weft_mutex *mutex)
 
     lock_acquire(&cond->list.lock);
     waitlist_enter(&cond->list.waiters, &waiter, WAIT_CANCELLABLE, "a condition");
-    waiter.count = cond->list.round;
     lock_release(&cond->list.lock);
     (void)weft_unlock(mutex); /* it is ours, so it cannot fail */
 
@@ -68,6 +67,6 @@ void weft_cond_notify_all(weft_cond *handle)
     struct cond *cond = inside(handle);
 
     lock_acquire(&cond->list.lock);
-    waitlist_wake_all(&cond->list.lock, &cond->list.waiters, cond->list.round++, 0);
+    waitlist_wake_all(&cond->list.waiters, 0);
     lock_release(&cond->list.lock);
 }

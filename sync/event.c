@@ -5,7 +5,7 @@
  * set and to clear take the lock even if that changes nothing: a consumer that clears the flag and
  * then looks for work must see all that was there before a set that came just before the clear.
  *
- * Invariant  I1  while the flag is up, only those wait who are about to be woken
+ * Invariant  I1  while the flag is up, nobody waits
  */
 #include "sync/event.h"
 
@@ -33,7 +33,7 @@ void weft_event_set(weft_event *handle)
 
     lock_acquire(&event->list.lock);
     store_seq(&event->set, 1);
-    waitlist_wake_all(&event->list.lock, &event->list.waiters, event->list.round++, 0);
+    waitlist_wake_all(&event->list.waiters, 0);
     lock_release(&event->list.lock);
 }
 
@@ -70,7 +70,6 @@ bool weft__event_watch(weft_event *handle, struct waiter *waiter)
     bool is_set = was_here ? !waiter->linked : load_relaxed(&event->set); /* relaxed: its lock */
     if (!is_set && !was_here) {
         waiter->item = event;
-        waiter->count = event->list.round;
         waiter->linked = true;
         list_push_last(&event->list.waiters, &waiter->link);
     }
@@ -101,7 +100,6 @@ int weft_event_wait(weft_event *handle)
         return 0;
     }
     waitlist_enter(&event->list.waiters, &waiter, WAIT_CANCELLABLE, "an event");
-    waiter.count = event->list.round;
 
     /* suspends: worker, errno stale */
     rc = waitlist_wait(&event->list.lock, &event->list.waiters, &waiter);

@@ -110,7 +110,7 @@ static void end_run(struct once *once, int status)
     } else {
         once->status = status;
         store_seq(&once->state, ONCE_DONE);
-        waitlist_wake_all(&once->list.lock, &once->list.waiters, 0, REASON_DONE);
+        waitlist_wake_all(&once->list.waiters, REASON_DONE);
     }
     lock_release(&once->list.lock);
 }

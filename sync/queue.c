@@ -205,7 +205,7 @@ void weft_queue_close(weft_queue *handle)
 
     lock_acquire(&queue->lock);
     queue->closed = 1;
-    waitlist_wake_all(&queue->lock, &queue->putters, 0, PUT_CLOSED);
-    waitlist_wake_all(&queue->lock, &queue->getters, 0, GET_CLOSED);
+    waitlist_wake_all(&queue->putters, PUT_CLOSED);
+    waitlist_wake_all(&queue->getters, GET_CLOSED);
     lock_release(&queue->lock);
 }

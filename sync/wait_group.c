@@ -43,7 +43,7 @@ int weft_wait_group_add(weft_wait_group *handle, int n)
     } else {
         group->count = (uint32_t)count;
         if (count == 0)
-            waitlist_wake_all(&group->list.lock, &group->list.waiters, group->list.round++, 0);
+            waitlist_wake_all(&group->list.waiters, 0);
     }
     lock_release(&group->list.lock);
     return rc;
@@ -67,7 +67,6 @@ int weft_wait_group_wait(weft_wait_group *handle)
         return 0;
     }
     waitlist_enter(&group->list.waiters, &waiter, WAIT_CANCELLABLE, "a wait group");
-    waiter.count = group->list.round;
 
     /* suspends: worker, errno stale */
     rc = waitlist_wait(&group->list.lock, &group->list.waiters, &waiter);

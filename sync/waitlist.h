@@ -24,21 +24,20 @@
 #include "core/lock.h"
 #include "core/wait.h"
 
-/* So many are woken before the lock is let go for a moment: it is held for microseconds at most,
- * also with 100,000 waiters. */
+/* So many are let in at a time where each of them lets in the next ones (sem.c, rwlock.c, limiter.c): the
+ * lock is held for microseconds at most, also with 100,000 waiters. */
 #define WAITLIST_BATCH 32
 
 /* What weft__waitlist is inside the library. */
 struct waitlist {
     struct lock lock;
-    uint32_t round; /* grows each time that all are woken; who comes later is not meant */
+    uint32_t unused;
     struct list waiters;
 };
 
 _Static_assert(sizeof(struct waitlist) == sizeof(weft__waitlist), "one overlays the other");
 _Static_assert(_Alignof(struct waitlist) == _Alignof(weft__waitlist), "one overlays the other");
 _Static_assert(offsetof(struct waitlist, lock) == offsetof(weft__waitlist, lock), "same place");
-_Static_assert(offsetof(struct waitlist, round) == offsetof(weft__waitlist, round), "same place");
 _Static_assert(offsetof(struct waitlist, waiters) == offsetof(weft__waitlist, first), "same place");
 
 /* Begins a wait of this kind, for `what` in words, with count 0 and no item, at the end of the list.
@@ -93,23 +92,14 @@ static inline struct waiter *waitlist_pop(struct list *waiters)
     return waiter;
 }
 
-/* Wakes all whose round is `round` or older. Lock held; it is let go in between for a moment, but
- * only while some of them still wait, and therefore the object lives. */
-static inline void waitlist_wake_all(struct lock *lock, struct list *waiters, uint32_t round,
-                                     unsigned reason)
+/* Wakes all. Lock held, and not let go in between, however many they are: the
+ * rest could be cancelled meanwhile, and the last of them free the object. */
+static inline void waitlist_wake_all(struct list *waiters, unsigned reason)
 {
-    for (unsigned woken = 1; !list_is_empty(waiters); woken++) {
-        struct waiter *first = container_of(waiters->first, struct waiter, link);
+    struct waiter *waiter;
 
-        if ((int32_t)(first->count - round) > 0)
-            return;
-        (void)waitlist_pop(waiters);     /* it is `first` */
-        (void)weft__wake(first, reason); /* false: it was cancelled, and needs no wake */
-        if (woken % WAITLIST_BATCH == 0 && !list_is_empty(waiters)) {
-            lock_release(lock);
-            lock_acquire(lock);
-        }
-    }
+    while ((waiter = waitlist_pop(waiters)))
+        (void)weft__wake(waiter, reason); /* false: it was cancelled, and needs no wake */
 }
 
 #endif

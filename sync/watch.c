@@ -31,7 +31,7 @@ static struct watch *inside(weft_watch *watch) { return (struct watch *)(void *)
 
 static void wake_all(struct watch *watch)
 {
-    waitlist_wake_all(&watch->list.lock, &watch->list.waiters, watch->list.round++, 0);
+    waitlist_wake_all(&watch->list.waiters, 0);
 }
 
 /* Lock held. Returns 1 and the value, 0 if closed and nothing is new, or -EAGAIN. */
@@ -51,7 +51,6 @@ static int wait_for_change(struct watch *watch)
     struct waiter waiter;
 
     waitlist_enter(&watch->list.waiters, &waiter, WAIT_CANCELLABLE, "a new value of a watch");
-    waiter.count = watch->list.round;
     lock_release(&watch->list.lock);
 
     int rc = weft__wait_commit(&waiter, WAIT_CANCELLABLE); /* suspends: worker, errno stale */

@@ -123,13 +123,24 @@ part_asan() {
     short_stress asan UBSAN_OPTIONS=print_stacktrace=1
 }
 
-about_tsan() { echo "the same under the thread sanitizer, with migration"; }
-part_tsan() {
-    local options=history_size=4:external_symbolizer_path=$symbolizer
+tsan_options=history_size=4:external_symbolizer_path=$symbolizer
+need_tsan() {
     need_clang
     need_file "$symbolizer" llvm-19
-    both_loops tsan 600 WEFT_DEBUG=migrate CHECK_WATCHDOG=180 TSAN_OPTIONS="$options"
-    short_stress tsan TSAN_OPTIONS="$options"
+}
+
+about_tsan() { echo "the same under the thread sanitizer, with migration"; }
+part_tsan() {
+    need_tsan
+    both_loops tsan 600 WEFT_DEBUG=migrate CHECK_WATCHDOG=180 TSAN_OPTIONS="$tsan_options"
+    short_stress tsan TSAN_OPTIONS="$tsan_options"
+}
+
+about_stress_tsan() { echo "stress under the thread sanitizer, with fewer rounds (the end of tsan, alone)"; }
+part_stress_tsan() {
+    need_tsan
+    make_ready tsan all || return
+    short_stress tsan TSAN_OPTIONS="$tsan_options"
 }
 
 # The stress programs of a sanitizer build, with a fraction of their rounds, and the sweeps.
@@ -167,8 +178,8 @@ part_stress() {
     stress_far_clocks
 }
 
-# Where 31 or 32 bits of seconds or milliseconds run over: the clock passes that moment while the first
-# program runs. Needs a kernel that lets us have a time namespace.
+# Where 31 or 32 bits of seconds or milliseconds run over: the clock passes that moment while the
+# programs run. Needs a kernel that lets us have a time namespace.
 stress_far_clocks() {
     local moment loop
     if ! unshare -UrT --monotonic=1000 true 2>/dev/null; then
@@ -182,15 +193,22 @@ stress_far_clocks() {
     done
 }
 
-# far_clock SECONDS LOOP: programs that wait in every way, from two seconds before that uptime on.
+# far_clock SECONDS LOOP: programs that wait in every way, side by side, again and again from two seconds
+# before that uptime to two seconds after it.
 far_clock() {
     local uptime programs
     programs=$(printf 'build/release/tests/%s ' ledger_stress_test sleep_test interval_test \
         scope_deadline_test select_wait_test)
     uptime=$(awk '{ print int($1) }' /proc/uptime)
-    # shellcheck disable=SC2086
-    env WEFT_LOOP="$2" unshare -UrT --monotonic=$(($1 - 2 - uptime)) \
-        bash -c 'for program; do timeout -k 10 120 "$program" || exit; done' programs $programs
+    # shellcheck disable=SC2016,SC2086
+    env CHECK_STRESS=short WEFT_LOOP="$2" unshare -UrT --monotonic=$(($1 - 2 - uptime)) bash -c '
+        SECONDS=0
+        for program; do
+            until [ $SECONDS -ge 4 ]; do
+                said=$(timeout -k 10 120 "$program" 2>&1) || { echo "$said" && exit 1; }
+            done &
+        done
+        for program; do wait -n || exit; done' programs $programs
 }
 
 about_sweep() { echo "a cancel at every point of every scenario, exact ledgers"; }

@@ -40,7 +40,8 @@ typedef struct weft_promise {
 /** Options of weft_spawn_with; zero means default. */
 typedef struct weft_task_options {
     size_t stack_bytes;      /* 0: 64 KiB; the size is rounded up to a power of two */
-    void (*drop)(void *arg); /* runs exactly once instead of the task if the task never starts */
+    void (*drop)(void *arg); /* runs exactly once instead of the task if the task never starts;
+                                it must not wait */
     const char *site;        /* name and place to report; must outlive the task */
     const void *val;         /* val_bytes bytes are copied, and the task gets their copy as arg */
     size_t val_bytes;        /* at most WEFT_VAL_BYTES */

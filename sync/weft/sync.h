@@ -31,7 +31,7 @@ extern "C" {
 /* Private: a list of waiters under a small lock. */
 typedef struct weft__waitlist {
     uint32_t lock;
-    uint32_t round;
+    uint32_t unused;
     void *first;
     void *last;
 } weft__waitlist;

@@ -312,6 +312,49 @@ static void a_failed_start_can_be_tried_again(void **state)
     }
 }
 
+static int fails_stacks(const char *call)
+{
+    return strcmp(call, "mmap") == 0 || strcmp(call, "mprotect") == 0 || strcmp(call, "madvise") == 0
+               ? -ENOMEM
+               : 0;
+}
+
+static int waits_for_the_end(void *arg) { return weft_event_wait(arg); }
+
+static int needs_a_lane(void *arg) { return weft_await(weft_offload(weft_blocking_lane(), runs, arg)); }
+
+/* A job of the CPU pool is the first that needs the lane: a task shall start its thread, and gets no stack. */
+static int has_no_stacks_left(void *arg)
+{
+    enum { CROWD = 400 };
+    static weft_future crowd[CROWD];
+    static int status[CROWD];
+    weft_event end = WEFT_EVENT_INIT;
+    int refused = 0;
+
+    weft__sys_fault = fails_stacks;
+    for (int i = 0; i < CROWD; i++)
+        crowd[i] = weft_spawn(waits_for_the_end, &end);
+    int rc = weft_await(weft_offload(weft_cpu(), needs_a_lane, arg)); /* suspends: worker, errno stale */
+    weft__sys_fault = NULL;
+    weft_event_set(&end);
+    rc |= weft_gather_settled_n(crowd, CROWD, status); /* what came is in status */
+    for (int i = 0; i < CROWD; i++)
+        refused += status[i] == -ENOMEM;
+    return rc < 0 ? rc : refused;
+}
+
+static void a_lane_starts_although_the_task_for_that_has_no_stack(void **state)
+{
+    struct ledger ledger = {.offered = 0};
+
+    (void)state;
+    int rc = check_run(1, has_no_stacks_left, &ledger);
+
+    assert_true(rc > 0); /* there were none left */
+    assert_int_equal(ledger.ran, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +362,7 @@ int main(void)
         cmocka_unit_test(from_any_moment_on_there_may_be_no_memory_no_thread_no_descriptor),
         cmocka_unit_test(without_threads_a_start_says_so),
         cmocka_unit_test(a_failed_start_can_be_tried_again),
+        cmocka_unit_test(a_lane_starts_although_the_task_for_that_has_no_stack),
     };
 
     return CHECK_GROUP(tests);

@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "reports.h"
 #include "tasks.h"
@@ -435,6 +437,53 @@ static void a_thread_stuck_in_an_abandoned_run_does_not_hold_up_the_next_stop(vo
     assert_int_equal(stuck.rc, 0);
 }
 
+static struct seen leftover;
+static weft_event bridge = WEFT_EVENT_INIT;
+
+static int refuses_and_sets_the_bridge(void *arg)
+{
+    (void)refuses_to_end(arg); /* 0 */
+    weft_event_set(&bridge);
+    return 0;
+}
+
+static int lets_it_go(void *arg)
+{
+    (void)arg;
+    atomic_store(&leftover.go, 1);
+    return 0;
+}
+
+static int crosses_the_bridge(void *arg)
+{
+    struct seen *seen = arg;
+
+    long thread = syscall(SYS_gettid);
+    weft_future go = weft_spawn(lets_it_go, NULL);
+    int rc = weft_event_wait(&bridge); /* suspends: worker, errno stale */
+    atomic_store(&seen->count, syscall(SYS_gettid) == thread); /* there is one worker */
+    return rc < 0 ? rc : weft_await(go);
+}
+
+static void whom_a_task_of_an_abandoned_run_wakes_goes_on_in_its_own(void **state)
+{
+    const weft_options options = {.workers = 1,
+                                  .shutdown = weft_ms(20),
+                                  .report = keep_report,
+                                  .report_context = &leftover.reports};
+    struct seen seen = {0};
+
+    (void)state;
+    assert_int_equal(weft_start(&options), 0);
+    assert_int_equal(weft_detach(weft_spawn(refuses_and_sets_the_bridge, &leftover)), 0);
+    assert_int_equal(weft_stop(), -ETIMEDOUT);
+
+    int rc = run_reported(1, 0, crosses_the_bridge, &seen);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(seen.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +500,7 @@ int main(void)
         cmocka_unit_test(a_task_that_refuses_is_reported_and_run_returns_after_the_shutdown_time),
         cmocka_unit_test(after_a_run_that_was_abandoned_another_one_works),
         cmocka_unit_test(a_thread_stuck_in_an_abandoned_run_does_not_hold_up_the_next_stop),
+        cmocka_unit_test(whom_a_task_of_an_abandoned_run_wakes_goes_on_in_its_own),
     };
 
     return CHECK_GROUP(tests);

@@ -364,6 +364,46 @@ static int read_nothing(void *arg)
 
 static void no_bytes_are_transferred_at_once(void **state) { RUN_EVERYWHERE(read_nothing); }
 
+/* Reads the kernel's log, which never ends: the next line is waited for. */
+static int read_log(void *arg)
+{
+    char line[8192];
+    int fd = *(int *)arg;
+    ssize_t got;
+
+    do
+        got = weft_pread(fd, line, sizeof line, 0); /* suspends: worker, errno stale */
+    while (got > 0 || got == -EPIPE); /* that: lines were overwritten before they were read */
+    return (int)got;
+}
+
+static int wait_for_log(void *arg)
+{
+    int status[2];
+    int fd = weft_open("/dev/kmsg", O_RDONLY | O_NONBLOCK, 0);
+
+    (void)arg;
+    EXPECT(fd >= 0, true);
+    weft_future readers[] = {weft_spawn_val(read_log, fd), weft_spawn_val(read_log, fd)};
+    EXPECT(weft_gather_n(readers, 2, status), -EBUSY);
+    EXPECT(status[0] + status[1], -EBUSY - ECANCELED);
+    EXPECT(weft_close(fd), 0);
+    return 0;
+}
+
+/* With a ring each waits in the kernel. */
+static void with_epoll_one_reader_at_an_offset_may_wait_for_a_device(void **state)
+{
+    const weft_options options = {.workers = 2, .loop = WEFT_LOOP_EPOLL};
+    int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+
+    (void)state;
+    if (fd < 0)
+        skip(); /* no privilege, or no log */
+    close(fd);
+    assert_int_equal(weft_run_with(&options, wait_for_log, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_named_pipe_waits_for_its_first_writer),
         cmocka_unit_test(waiting_for_the_first_writer_can_be_ended),
         cmocka_unit_test(no_bytes_are_transferred_at_once),
+        cmocka_unit_test(with_epoll_one_reader_at_an_offset_may_wait_for_a_device),
     };
 
     return CHECK_GROUP(tests);

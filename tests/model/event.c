@@ -24,6 +24,14 @@ static void setup(unsigned which)
 }
 
 static void one_task(void) { setup(1); }
+
+static _Atomic uint32_t *gone; /* so many have waited, and need it no more */
+
+static void two_with_an_end(void)
+{
+    setup(3);
+    gone = model_alloc(sizeof *gone);
+}
 static void two_tasks(void) { setup(3); }
 
 static void wait(void)
@@ -38,6 +46,13 @@ static void wait_and_free(void)
 {
     wait();
     model_free(event);
+}
+
+static void wait_and_the_last_frees(void)
+{
+    wait();
+    if (add_seq(gone, 1) == 1)
+        model_free(event);
 }
 
 static void say_and_set(void)
@@ -109,11 +124,16 @@ static void look(void)
 }
 
 static void cancel_first(void) { tasks_cancel(tasks[0]); }
+static void cancel_second(void) { tasks_cancel(tasks[1]); }
 
 static void check_seen(void) { model_assert(seen == 2); }
 static void check_1(void) { model_assert(result[0] == 0); }
 static void check_2(void) { model_assert(result[0] == 0 && result[1] == 0); }
 static void check_cancel(void) { model_assert(result[0] == 0 || result[0] == -ECANCELED); }
+static void check_cancel_second(void)
+{
+    model_assert(result[0] == 0 && (result[1] == 0 || result[1] == -ECANCELED));
+}
 
 const struct model_scenario model_scenarios[] = {
     {"a wait", one_task, {{"task", wait, 0}, {"setter", say_and_set, 0}}, check_1, 0},
@@ -142,6 +162,14 @@ const struct model_scenario model_scenarios[] = {
      one_task,
      {{"task", wait, 0}, {"setter", say_and_set, 0}, {"canceller", cancel_first, 0}},
      check_cancel,
+     0},
+    {"one of two is cancelled, and the last frees it",
+     two_with_an_end,
+     {{"a", wait_and_the_last_frees, 0, 0},
+      {"b", wait_and_the_last_frees, 0, 0},
+      {"setter", say_and_set, 0, 1},
+      {"canceller", cancel_second, 0, 1}},
+     check_cancel_second,
      0},
     {0},
 };

@@ -89,6 +89,22 @@ static void run_yielder(void)
     ran[1]++;
 }
 
+/* Wakes another and lets it go first: that one does not end before this one has gone on. */
+static void run_yielding_waker(void)
+{
+    ran[0]++;
+    weft__ready(world, third);
+    weft__yield();
+    run_second();
+}
+
+static void run_blocked_third(void)
+{
+    ran[2]++;
+    while (!load_seq(has_second_run))
+        (void)weft__futex_wait(has_second_run, 0, WEFT_NO_TIMEOUT);
+}
+
 static void run_other_yielder(void)
 {
     ran[2]++;
@@ -123,6 +139,12 @@ static void waker(void) { begin_with_first(run_waker, false); }
 static void blocker(void) { begin_with_first(run_blocker, false); }
 static void migrating_waker(void) { begin_with_first(run_waker, true); }
 static void migrating_yielder(void) { begin_with_first(run_yielder, true); }
+
+static void yielding_waker(void)
+{
+    begin_with_first(run_yielding_waker, false);
+    third = world_task(run_blocked_third);
+}
 
 /* Two that go on where the other has just left. */
 static void turns(void)
@@ -220,6 +242,11 @@ const struct model_scenario model_scenarios[] = {
     {"a task wakes two and blocks its worker", blocker, {WORKER(0, 0), WORKER(1, 0)}, check_3, 0},
     {"a task wakes two, all must move", migrating_waker, {WORKER(0, 0), WORKER(1, 0)}, check_3, 0},
     {"a task yields and must move", migrating_yielder, {WORKER(0, 0), WORKER(1, 0)}, check_2, 0},
+    {"a task yields to one that blocks its worker",
+     yielding_waker,
+     {WORKER(0, 0), WORKER(1, 0)},
+     check_3,
+     0},
     {"two tasks take turns", turns, {WORKER(0, 0)}, check_4, 0},
     {"a task in the slot does not wait behind one that blocks",
      chain,

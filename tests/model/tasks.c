@@ -163,6 +163,7 @@ void weft__ready(struct runtime *runtime, struct task *task)
     model_post(&tasks[i], "ready");
 }
 
+void weft__ready_last(struct runtime *runtime, struct task *task) { weft__ready(runtime, task); }
 void weft__yield(void) {}
 
 /* The watched sources are compiled with this in the place of pthread_self: one thread runs them all. */

@@ -23,7 +23,7 @@ struct meeting {
     _Atomic uint32_t arrived;
     struct check_latch waiting;
     weft_event open;
-    weft_sem links[TUNE_RUN_NEXT_STREAK];
+    weft_sem links[MEET_MOST];
     weft_fn come; /* how they come */
     weft_future members[MEET_MOST];
     uint64_t seed;
@@ -130,6 +130,37 @@ static int are_woken_in_a_row(void *arg)
     (void)weft_sem_release(&meeting->links[0]);   /* cannot overflow */
     rc |= all_members(meeting);
     return rc | weft_gather_n(links, TUNE_RUN_NEXT_STREAK, NULL);
+}
+
+/* Is woken, wakes the next one, and lets it go first. */
+static int lets_the_next_go_first(void *arg)
+{
+    struct link *link = arg;
+    struct meeting *meeting = link->meeting;
+
+    check_arrive(&meeting->waiting);
+    if (weft_sem_acquire(&meeting->links[link->place]) < 0)
+        return -ECANCELED;
+    if (link->place + 1 < (int)meeting->total) {
+        (void)weft_sem_release(&meeting->links[link->place + 1]); /* cannot overflow */
+        if (weft_yield() < 0)
+            return -ECANCELED;
+    }
+    return holds_its_worker(meeting);
+}
+
+/* Who yields to the one that it has just woken must not wait for it. */
+static int are_yielded_to(void *arg)
+{
+    struct meeting *meeting = arg;
+
+    for (int i = 0; i < (int)meeting->total; i++) {
+        meeting->links[i] = (weft_sem)WEFT_SEM_INIT(0);
+        meeting->members[i] = weft_spawn_val(lets_the_next_go_first, ((struct link){meeting, i}));
+    }
+    int rc = check_latch_wait(&meeting->waiting); /* suspends: worker, errno stale */
+    (void)weft_sem_release(&meeting->links[0]);   /* cannot overflow */
+    return rc | all_members(meeting);
 }
 
 /* Each starts the next one before it holds its worker. */
@@ -245,6 +276,12 @@ static void tasks_that_come_after_a_row_of_woken_ones_run_on_all_workers(void **
     all_meet(are_woken_in_a_row, false);
 }
 
+static void tasks_that_yield_to_whom_they_woke_run_on_all_workers(void **state)
+{
+    (void)state;
+    all_meet(are_yielded_to, false);
+}
+
 static void tasks_that_spawn_each_other_run_on_all_workers(void **state)
 {
     (void)state;
@@ -260,6 +297,7 @@ int main(void)
         cmocka_unit_test(tasks_that_a_task_woke_run_on_all_workers),
         cmocka_unit_test(tasks_that_a_thread_woke_run_on_all_workers),
         cmocka_unit_test(tasks_that_come_after_a_row_of_woken_ones_run_on_all_workers),
+        cmocka_unit_test(tasks_that_yield_to_whom_they_woke_run_on_all_workers),
         cmocka_unit_test(tasks_that_spawn_each_other_run_on_all_workers),
     };
 
