@@ -93,8 +93,10 @@ static int wait_for_news(struct gather *gather, bool until_all)
 
     if (has_lock)
         lock_acquire(&gather->lock);
-    if (needs_all)
+    if (needs_all) {
+        gather->edge.told = false; /* as in await_one.c */
         edge_lay(gather->waiter.sleeper->task, &gather->edge);
+    }
     if (until_all)
         weft__wait_again(&gather->waiter);
     else

@@ -115,8 +115,12 @@ static struct edge *pin(struct future *task, uint32_t seq)
 
     be_slow();
     store_seq(&task->pinned, 1); /* E1: before the look at the word */
-    if (has_edge(task, &now) && now == seq)
-        return load_relaxed(&task->waits_for); /* relaxed: as in has_edge */
+    if (has_edge(task, &now) && now == seq) {
+        struct edge *edge = load_relaxed(&task->waits_for); /* relaxed: as in has_edge */
+
+        if (edge) /* else the wait has ended just now */
+            return edge;
+    }
     store_seq(&task->pinned, 0);
     return NULL;
 }

@@ -114,5 +114,7 @@ ssize_t weft__loop_block(const struct op *op)
     int rc =
         weft__lane_run(LANE_BLOCKING, run_in_lane, &blocking); /* suspends: worker, errno stale */
 
+    if (rc == -EAGAIN)
+        return -ENOMEM; /* no thread is to be had: not the "it would block" of the call itself */
     return rc < 0 ? rc : blocking.result;
 }

@@ -196,14 +196,20 @@ static bool submit(struct uring *uring)
     return true;
 }
 
-static void queue_cancels(struct uring *uring)
+/* False if there was no room, and some may have to wait. */
+static bool queue_cancels(struct uring *uring)
 {
-    uint64_t key;
-
     uring->has_missed = false;
-    /* Room first: a key taken from the list must go in. */
-    while ((io_uring_sq_space_left(&uring->ring) > 0 || submit(uring)) &&
-           (key = weft__opslot_next_cancel(&uring->slots)) != 0) {
+    for (;;) {
+        /* Room first: a key taken from the list must go in. */
+        if (io_uring_sq_space_left(&uring->ring) == 0 && !submit(uring))
+            return false;
+
+        uint64_t key = weft__opslot_next_cancel(&uring->slots);
+
+        if (key == 0)
+            return true;
+
         struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
 
         io_uring_prep_cancel64(sqe, fault("uring_cancel") < 0 ? 0 : key, 0); /* 0 finds nothing */
@@ -265,9 +271,9 @@ static int poll_ring(struct loop *loop, int64_t ns)
     struct uring *uring = loop->state;
     struct loop *sockets = &uring->sockets;
 
-    queue_cancels(uring);
+    bool is_submitted = queue_cancels(uring);
 
-    bool is_submitted = submit(uring);
+    is_submitted &= submit(uring);
     int woken = take_completions(uring);
 
     if (woken > 0 || ns <= 0)

@@ -207,7 +207,10 @@ static bool trim_last(struct worker *worker)
 {
     struct runtime *runtime = worker->runtime;
 
-    return weft__park_all_sleep(runtime) && weft__stacks_trim(&runtime->stacks);
+    if (!weft__park_all_sleep(runtime) || !weft__stacks_trim(&runtime->stacks))
+        return false;
+    worker->turns_left = 1; /* the kernel's events come first then */
+    return true;
 }
 
 void weft__park(struct worker *worker)

@@ -286,6 +286,8 @@ int weft__sys_fcntl(int fd, int command, int arg)
     RETURN_CALL("fcntl", int, fcntl(fd, command, arg));
 }
 
+bool weft__sys_is_stream(int fd) { return lseek(fd, 0, SEEK_CUR) < 0 && errno == ESPIPE; }
+
 int weft__sys_fstat(int fd, struct stat *ret_stat)
 {
     RETURN_CALL("fstat", int, fstat(fd, ret_stat));

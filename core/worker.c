@@ -455,12 +455,16 @@ static struct worker *run(struct carrier *carrier, struct worker *worker, struct
     return worker;
 }
 
-/* Memory goes back when nobody has anything else to do. Returns whether some did: then look again. */
+/* Memory goes back when nobody has anything else to do. Returns whether some did: then look again, at what the
+ * kernel has, too. */
 static bool trim(struct worker *worker)
 {
     struct runtime *runtime = worker->runtime;
 
-    return weft__park_others_sleep(runtime) && weft__stacks_trim(&runtime->stacks);
+    if (!weft__park_others_sleep(runtime) || !weft__stacks_trim(&runtime->stacks))
+        return false;
+    worker->turns_left = 1;
+    return true;
 }
 
 /* Carries the worker until it is taken: returns false; or until the runtime is over. */

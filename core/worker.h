@@ -118,7 +118,7 @@ int weft__timer_add_here(struct timer *timer, int64_t deadline, void (*fire)(str
 /* Makes a task ready, from anywhere: its context is saved, and nobody else does the same. */
 void weft__ready(struct runtime *runtime, struct task *task);
 
-/* As weft__ready for a fresh task: at the end of the line. */
+/* As weft__ready, at the end of the line: a fresh task, or one that must not stand in the slot. */
 void weft__ready_last(struct runtime *runtime, struct task *task);
 
 /* The same where the caller knows the worker that its thread carries, and is inside; NULL: none. */

@@ -92,8 +92,10 @@ static ssize_t go_on_at_end(const struct op *op)
 
     int ready = weft__sys_poll(op->fd, POLLIN); /* says "hung up" only if a writer has been there */
 
-    if (ready != 0)
-        return ready > 0 && ready & POLLIN ? AGAIN : 0;
+    if (ready < 0)
+        return ready;
+    if (ready > 0)
+        return ready & POLLIN ? AGAIN : 0;
     ssize_t rc = wait_ready(op); /* suspends: worker, errno stale */
     return rc < 0 ? rc : AGAIN;
 }

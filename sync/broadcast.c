@@ -12,7 +12,7 @@
  *
  * Invariants  I1  all is under the lock but for what init fixed; a listener's position too
  *             I2  the value of number n stands at n % capacity while sent - capacity <= n < sent
- *             I3  who waits has read all that was sent, or is about to be woken
+ *             I3  who waits has read all that was sent
  */
 #include <errno.h>
 #include <string.h>

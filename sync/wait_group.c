@@ -4,7 +4,7 @@
  * Everything happens under the lock, so that a group in the frame of the one who waits may go as soon
  * as the wait returns: whoever counted down last has let go of it by then.
  *
- * Invariant  I1  while the count is zero, only those wait who are about to be woken
+ * Invariant  I1  while the count is zero, nobody waits
  */
 #include <errno.h>
 

@@ -4,7 +4,7 @@
  * The value is the caller's memory, written and read under the lock. Who waits for a change looks for
  * it itself when it was woken: nothing is handed over, so a cancel loses nothing.
  *
- * Invariant  I1  who waits has seen the latest version, or is about to be woken
+ * Invariant  I1  who waits has seen the latest version
  */
 #include <errno.h>
 #include <string.h>

@@ -205,10 +205,11 @@ far_clock() {
         SECONDS=0
         for program; do
             until [ $SECONDS -ge 4 ]; do
-                said=$(timeout -k 10 120 "$program" 2>&1) || { echo "$said" && exit 1; }
+                said=$(timeout -k 10 120 "$program" 2>&1) || { echo "$program: status $?"; echo "$said"; exit 1; }
             done &
+            running+=($!)
         done
-        for program; do wait -n || exit; done' programs $programs
+        for program in "${running[@]}"; do wait "$program" || exit; done' programs $programs
 }
 
 about_sweep() { echo "a cancel at every point of every scenario, exact ledgers"; }

@@ -32,7 +32,7 @@ typedef struct weft_options {
     weft_loop loop;
     weft_time shutdown; /* how long stopping waits for tasks that go on; 0: 5 s */
     /* Hears of forgotten awaits and misuse. On any thread, also on the stack of a task, and within
-     * weft_stop, so it must neither start nor stop the runtime. */
+     * weft_stop, so it must neither start nor stop the runtime, nor wait in weft. */
     void (*report)(void *context, const char *sentence);
     void *report_context; /* must live on if weft_stop had to abandon something */
     int bystanders; /* threads of the program that live as long as the runtime and never wake a task,

@@ -135,6 +135,7 @@ WEFT_API void weft_channel_close(weft_channel *channel);
  * get 0, and drop(item) is called once for each item left (unless drop is NULL), with the address
  * of the copy, in the calling task or thread, before this call returns. Stopping twice does nothing.
  *
+ * Owns:    an array that the program gave the channel must live until this call has returned.
  * Since:   0.1
  */
 WEFT_API void weft_channel_stop(weft_channel *channel, void (*drop)(void *item));

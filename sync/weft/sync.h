@@ -222,7 +222,8 @@ WEFT_API void weft_event_set(weft_event *event);
 /** Clears the event: later waits wait again. Since: 0.1 */
 WEFT_API void weft_event_clear(weft_event *event);
 
-/** Tells whether the event is set. Since: 0.1 */
+/** Tells whether the event is set. Who sets it may still be at work on it then: to free it, wait for
+ * it. Since: 0.1 */
 WEFT_API bool weft_event_is_set(const weft_event *event);
 
 /**

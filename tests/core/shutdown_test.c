@@ -484,6 +484,41 @@ static void whom_a_task_of_an_abandoned_run_wakes_goes_on_in_its_own(void **stat
     assert_int_equal(seen.count, 1);
 }
 
+static weft_channel mailbox;
+
+static void *waits_for_an_hour(void *arg)
+{
+    struct seen *seen = arg;
+    int item, index;
+
+    atomic_store(&seen->go, 1);
+    index = weft_select(&seen->rc, weft_on_receive(&mailbox, &item), weft_on_time(weft_now() + weft_s(3600)));
+    seen->second = index;
+    return NULL;
+}
+
+static void a_thread_that_waits_with_a_time_limit_does_not_hold_up_the_stop(void **state)
+{
+    struct seen seen = {.rc = -1, .second = -1};
+    const int item = 7;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(weft_channel_init(&mailbox, sizeof item, 1), 0);
+    assert_int_equal(weft_start(&(weft_options){.workers = 1}), 0);
+    assert_int_equal(pthread_create(&thread, NULL, waits_for_an_hour, &seen), 0);
+    while (!atomic_load(&seen.go))
+        (void)sched_yield();
+    (void)usleep(20000); /* else it may come to the wait after the stop: then this shows nothing */
+    int rc = weft_stop();
+    assert_int_equal(weft_try_send(&mailbox, &item), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    weft_channel_destroy(&mailbox);
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(seen.second, 0); /* the item */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +535,7 @@ int main(void)
         cmocka_unit_test(a_task_that_refuses_is_reported_and_run_returns_after_the_shutdown_time),
         cmocka_unit_test(after_a_run_that_was_abandoned_another_one_works),
         cmocka_unit_test(a_thread_stuck_in_an_abandoned_run_does_not_hold_up_the_next_stop),
+        cmocka_unit_test(a_thread_that_waits_with_a_time_limit_does_not_hold_up_the_stop),
         cmocka_unit_test(whom_a_task_of_an_abandoned_run_wakes_goes_on_in_its_own),
     };
 

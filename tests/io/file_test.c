@@ -364,6 +364,30 @@ static int read_nothing(void *arg)
 
 static void no_bytes_are_transferred_at_once(void **state) { RUN_EVERYWHERE(read_nothing); }
 
+/* No ring, no loop takes a byte out of a stream for a call that names an offset. */
+static int name_an_offset_of_a_stream(void *arg)
+{
+    int ends[2], pair[2];
+    char byte = 'x';
+
+    (void)arg;
+    wire(ends);
+    EXPECT(weft_write_full(ends[1], &byte, 1), 1);
+    EXPECT(weft_pread(ends[0], &byte, 1, 0), -ESPIPE);
+    EXPECT(weft_pwrite(ends[1], &byte, 1, 0), -ESPIPE);
+    EXPECT(weft_read(ends[0], &byte, 1), 1);
+    close_both(ends);
+    EXPECT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    EXPECT(weft_write_full(pair[1], &byte, 1), 1);
+    EXPECT(weft_pread(pair[0], &byte, 1, 0), -ESPIPE);
+    EXPECT(weft_pwrite(pair[1], &byte, 1, 0), -ESPIPE);
+    EXPECT(weft_read(pair[0], &byte, 1), 1);
+    close_both(pair);
+    return 0;
+}
+
+static void a_stream_has_no_offsets(void **state) { RUN_EVERYWHERE(name_an_offset_of_a_stream); }
+
 /* Reads the kernel's log, which never ends: the next line is waited for. */
 static int read_log(void *arg)
 {
@@ -419,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_named_pipe_waits_for_its_first_writer),
         cmocka_unit_test(waiting_for_the_first_writer_can_be_ended),
         cmocka_unit_test(no_bytes_are_transferred_at_once),
+        cmocka_unit_test(a_stream_has_no_offsets),
         cmocka_unit_test(with_epoll_one_reader_at_an_offset_may_wait_for_a_device),
     };
 

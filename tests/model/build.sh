@@ -45,19 +45,16 @@ link() {
 
 # two_at_a_time COMMAND ARG...: the command with each of the arguments.
 two_at_a_time() {
-    local command=$1 arg running=0
+    local command=$1 arg before=
     shift
     for arg in "$@"; do
-        if [ $running = 2 ]; then
-            wait -n || exit
-            running=1
-        fi
         "$command" "$arg" &
-        running=$((running + 1))
+        if [ "$before" ]; then
+            wait "$before" || exit
+        fi
+        before=$!
     done
-    for ((; running > 0; running--)); do
-        wait -n || exit
-    done
+    wait "$before" || exit
 }
 engine_object() { object "$1" "$(at "$1")"; }
 watched_object() { object "$1" "$(at "$1")" "${watched[@]}"; }
