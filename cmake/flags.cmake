@@ -23,10 +23,6 @@ check_c_compiler_flag(-fcf-protection=branch WEFT_HAS_CF_PROTECTION)
 if(WEFT_HAS_CF_PROTECTION)
     target_compile_options(weft_flags INTERFACE -fcf-protection=branch)
 endif()
-check_c_compiler_flag(-mbranch-protection=bti WEFT_HAS_BTI)
-if(WEFT_HAS_BTI)
-    target_compile_options(weft_flags INTERFACE -mbranch-protection=bti)
-endif()
 
 # Checked string functions need the optimiser, and the sanitizers have better ones.
 if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")

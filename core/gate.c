@@ -1,12 +1,13 @@
 /*
  * gate - the way into the runtime for plain threads, and where the runtime is.
  *
- *     enter   entering + 1; look at the runtime; its inside + 1; entering - 1
+ *     enter   look at the runtime: NULL is refused; entering + 1; look again; its inside + 1; entering - 1
  *     leave   inside - 1
  *     close   the runtime is gone from the gate; wait for entering 0, then for inside 0
  *
  * Who has seen the runtime has been counted in `entering` before, so close waits until it is counted in
- * `inside`, and then until it has left. The threads of the runtime itself pass freely.
+ * `inside`, and then until it has left. Who is refused at the first look is not counted: else a flood of
+ * them would keep close waiting. The threads of the runtime itself pass freely.
  */
 #include "core/gate.h"
 
@@ -18,7 +19,8 @@
 static struct {
     _Atomic(struct runtime *) runtime; /* (a) NULL: not started, or stopped */
     _Atomic uint32_t entering; /* (a) plain threads between the look at runtime and its count */
-    _Atomic uint32_t runs;     /* (a) how often it was started: 0 tells -ENXIO */
+    _Atomic uint32_t runs;     /* (a) how often a start was tried */
+    _Atomic uint32_t was_open; /* (a) 0 tells -ENXIO */
     _Atomic uint32_t holds;    /* (a) weft_waker_hold minus weft_waker_release */
 
     _Alignas(WEFT_LINE) _Atomic int64_t virtual_now; /* (a) 0: time is real */
@@ -66,23 +68,31 @@ bool weft__runtime_is_mine(void) { return weft__runtime_own() != NULL; }
 
 /* --- in and out ------------------------------------------------------------------------------ */
 
+/* Returns NULL if it is closed meanwhile. */
+static struct runtime *come_in(void)
+{
+    struct runtime *runtime;
+
+    add_seq(&gate.entering, 1); /* before the look at runtime; pairs with weft__gate_close() */
+    runtime = load_seq(&gate.runtime);
+    if (runtime) {
+        add_seq(&runtime->inside, 1); /* it lives: weft__gate_close() waits for this thread */
+        visit_here()->runtime = runtime;
+        visit_here()->depth++;
+    }
+    if (sub_seq(&gate.entering, 1) == 1 && !load_seq(&gate.runtime))
+        weft__futex_wake(&gate.entering, 1);
+    return runtime;
+}
+
 int weft__runtime_enter(struct runtime **ret_runtime)
 {
     struct runtime *runtime = weft__runtime_own();
 
-    if (!runtime) {
-        add_seq(&gate.entering, 1); /* before the look at runtime; pairs with weft__gate_close() */
-        runtime = load_seq(&gate.runtime);
-        if (runtime) {
-            add_seq(&runtime->inside, 1); /* it lives: weft__gate_close() waits for this thread */
-            visit_here()->runtime = runtime;
-            visit_here()->depth++;
-        }
-        if (sub_seq(&gate.entering, 1) == 1 && !load_seq(&gate.runtime))
-            weft__futex_wake(&gate.entering, 1);
-        if (!runtime)
-            return load_seq(&gate.runs) ? -ESHUTDOWN : -ENXIO;
-    }
+    if (!runtime && load_seq(&gate.runtime))
+        runtime = come_in();
+    if (!runtime)
+        return load_seq(&gate.was_open) ? -ESHUTDOWN : -ENXIO;
     *ret_runtime = runtime;
     return 0;
 }
@@ -112,6 +122,7 @@ uint32_t weft__gate_count_run(void) { return add_seq(&gate.runs, 1); }
 void weft__gate_open(struct runtime *runtime, int64_t virtual_now)
 {
     store_seq(&gate.virtual_now, virtual_now);
+    store_seq(&gate.was_open, 1);
     store_seq(&gate.runtime, runtime);
 }
 

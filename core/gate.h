@@ -6,7 +6,7 @@
 
 #include "core/runtime.h"
 
-/* Counts one more start. Returns how many there were before. */
+/* Counts one more start, be it that it fails. Returns how many there were before. */
 uint32_t weft__gate_count_run(void);
 
 /* From here on plain threads come in, at this virtual time; 0: time is real. */

@@ -82,6 +82,9 @@ void weft__quiet_thread_end(struct quiet_thread *thread)
     list_remove(&quiet->threads, &thread->link);
     quiet->thread_moves++;
     lock_release(&quiet->threads_lock);
+    /* Its moment may have come alone, by a jump that woke nobody else: who looked then sleeps. */
+    if (thread->late)
+        weft__quiet_look(thread->runtime);
 }
 
 /* --- looking --------------------------------------------------------------------------------- */
@@ -222,8 +225,9 @@ static int64_t jump(struct runtime *runtime, struct worker *self, const struct g
         return left;
     quiet->grace_ends = 0;
     if (glance->first > load_seq(&quiet->now)) {
-        store_seq(&quiet->now, glance->first); /* before the wakes: I4 */
+        /* What weft_now() tells comes first: no timer fires before its moment. */
         weft__runtime_time_jumped(runtime, glance->first);
+        store_seq(&quiet->now, glance->first); /* before the wakes: I4 */
     }
     return wake_due(runtime, self, glance->first) ? 0 : WEFT_NO_TIMEOUT;
 }

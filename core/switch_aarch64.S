@@ -1,7 +1,8 @@
 /*
  * switch, aarch64 AAPCS: saves x19-x30, d8-d15 and fpcr.
  *
- * It ends in br instead of ret, as on x86-64, with bti at the indirect targets.
+ * It ends in br instead of ret, as on x86-64. Its targets have bti, but it returns to where a call has returned
+ * before, which has none: so weft does not ask for branch protection there (cmake/flags.cmake).
  *
  * A saved stack, from its sp upwards:
  *     0 x19..x28, 80 x29, 88 x30, 96 d8..d15, 160 fpcr, 168 unused

@@ -624,6 +624,35 @@ static void the_environment_can_ask_for_it(void **state)
     assert_int_equal(seen.end - seen.start, HOUR);
 }
 
+static int sleeps_two_hours_and_tells(void *arg)
+{
+    struct seen *seen = arg;
+    int rc = weft_sleep(2 * HOUR); /* suspends: worker, errno stale */
+
+    atomic_store(&seen->go, 1);
+    return rc;
+}
+
+static void time_goes_on_when_a_plain_thread_has_waited_and_calls_no_more(void **state)
+{
+    (void)state;
+    CHECK_WORKERS(n) {
+        weft_event never = WEFT_EVENT_INIT;
+        struct seen seen = {.rc = -1};
+        int rc = 0;
+
+        assert_int_equal(weft_test_clock(0), 0);
+        assert_int_equal(weft_start(&(weft_options){.workers = n}), 0);
+        assert_int_equal(weft_detach(weft_spawn(sleeps_two_hours_and_tells, &seen)), 0);
+        int arm = weft_select(&rc, weft_on_event(&never), weft_on_time(weft_now() + HOUR));
+        while (!atomic_load(&seen.go)) /* the watchdog ends a wait for nothing */
+            (void)sched_yield();
+        assert_int_equal(weft_stop(), 0);
+
+        assert_int_equal(arm, 1);
+    }
+}
+
 static int asks_for_a_clock(void *arg)
 {
     (void)arg;
@@ -648,6 +677,7 @@ int main(void)
         cmocka_unit_test(a_job_that_waits_in_weft_does_not_hold_time_up),
         cmocka_unit_test(the_timed_wait_of_a_job_jumps_too),
         cmocka_unit_test(plain_threads_call_and_wait_in_virtual_time),
+        cmocka_unit_test(time_goes_on_when_a_plain_thread_has_waited_and_calls_no_more),
         cmocka_unit_test(a_deadline_comes_at_its_moment),
         cmocka_unit_test(a_silent_read_holds_time_up_for_the_grace_only),
         cmocka_unit_test(bytes_that_come_within_the_grace_come_before_the_next_jump),

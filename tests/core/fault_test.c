@@ -299,6 +299,20 @@ static void without_threads_a_start_says_so(void **state)
     assert_non_null(strstr(weft_why(), "worker thread 1 of 3"));
 }
 
+/* Must be the first to start weft in this process. */
+static void a_start_that_failed_leaves_it_as_never_started(void **state)
+{
+    struct ledger ledger = {.offered = 0};
+
+    (void)state;
+    weft__sys_fault = fails_threads;
+    int rc = weft_start(&(weft_options){.workers = 1});
+    weft__sys_fault = NULL;
+
+    assert_int_equal(rc, -EAGAIN);
+    assert_int_equal(weft_call(runs, &ledger), -ENXIO);
+}
+
 static void a_failed_start_can_be_tried_again(void **state)
 {
     struct ledger ledger = {.offered = 0};
@@ -358,6 +372,7 @@ static void a_lane_starts_although_the_task_for_that_has_no_stack(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_start_that_failed_leaves_it_as_never_started),
         cmocka_unit_test(any_one_call_may_fail),
         cmocka_unit_test(from_any_moment_on_there_may_be_no_memory_no_thread_no_descriptor),
         cmocka_unit_test(without_threads_a_start_says_so),

@@ -484,6 +484,34 @@ static void whom_a_task_of_an_abandoned_run_wakes_goes_on_in_its_own(void **stat
     assert_int_equal(seen.count, 1);
 }
 
+static _Atomic bool is_flooded;
+
+static void *calls_on_and_on(void *arg)
+{
+    (void)arg;
+    while (atomic_load(&is_flooded))
+        (void)!weft_call(forgets_nothing, &(struct seen){0}); /* refused, mostly */
+    return NULL;
+}
+
+static void a_flood_of_refused_calls_does_not_hold_up_the_stop(void **state)
+{
+    enum { FLOOD = 64 };
+    pthread_t threads[FLOOD];
+
+    (void)state;
+    atomic_store(&is_flooded, true);
+    assert_int_equal(weft_start(&(weft_options){.workers = 1}), 0);
+    for (int i = 0; i < FLOOD; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, calls_on_and_on, NULL), 0);
+    int rc = weft_stop();
+    atomic_store(&is_flooded, false);
+    for (int i = 0; i < FLOOD; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+
+    assert_int_equal(rc, 0);
+}
+
 static weft_channel mailbox;
 
 static void *waits_for_an_hour(void *arg)
@@ -535,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_task_that_refuses_is_reported_and_run_returns_after_the_shutdown_time),
         cmocka_unit_test(after_a_run_that_was_abandoned_another_one_works),
         cmocka_unit_test(a_thread_stuck_in_an_abandoned_run_does_not_hold_up_the_next_stop),
+        cmocka_unit_test(a_flood_of_refused_calls_does_not_hold_up_the_stop),
         cmocka_unit_test(a_thread_that_waits_with_a_time_limit_does_not_hold_up_the_stop),
         cmocka_unit_test(whom_a_task_of_an_abandoned_run_wakes_goes_on_in_its_own),
     };
