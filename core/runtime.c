@@ -280,7 +280,9 @@ static int runtime_stop(struct runtime *runtime)
     return 0;
 }
 
-/* Whether the caller has said already that it acts (weft__quiet_act); it rests in either case. */
+/* Whether the caller has said already that it acts (weft__quiet_act). It rests in either case, but if the stop of
+ * another thread is under way: virtual time stands still then until that has ended, and what sleeps in a
+ * cleanup is given up after the real time to stop. */
 static int stop(bool acts)
 {
     int rc = -ENXIO;
