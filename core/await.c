@@ -94,7 +94,8 @@ static int wait_for_news(struct gather *gather, bool until_all)
     if (has_lock)
         lock_acquire(&gather->lock);
     if (needs_all) {
-        gather->edge.told = false; /* as in await_one.c */
+        if (gather->edge.call->answers)
+            gather->edge.told = false; /* as in await_one.c; else it would only be told once more */
         edge_lay(gather->waiter.sleeper->task, &gather->edge);
     }
     if (until_all)
