@@ -502,7 +502,7 @@ static void *calls_on_and_on(void *arg)
 
 static void a_flood_of_refused_calls_does_not_hold_up_the_stop(void **state)
 {
-    enum { FLOOD = 64 };
+    enum { FLOOD = 16 };
     pthread_t threads[FLOOD];
 
     (void)state;
