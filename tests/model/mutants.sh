@@ -15,6 +15,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # A mutant that is not found within so many executions of a scenario has survived.
 limit=${MODEL_LIMIT:-150000}
+glance=10000
 
 # One job per line: subject, tab, words that name the mutant, tab, kind, tab, arguments.
 list_orders() {
@@ -39,13 +40,13 @@ list_changes() {
         { sub(/^ */, ""); print subject, head, "change", file "\t" $0; file = "" }' tests/model/mutants
 }
 
-# Few preemptions first: most die at once.
+# Few preemptions and few executions first: most die at once.
 kill_it() {
-    local bound status bounds="0 1 2 3"
+    local hunt status hunts="0:$glance 1:$glance 2:$glance 3:$glance 1:$limit 2:$limit 3:$limit"
     # Those that are known to survive are not hunted for long.
-    grep -qxF "$name: $words" tests/model/equivalents && bounds="0 1"
-    for bound in $bounds; do
-        (timeout 300 "$@" --quiet --limit "$limit" --bound $bound; exit $?) >/dev/null 2>&1
+    grep -qxF "$name: $words" tests/model/equivalents && hunts="1:$glance"
+    for hunt in $hunts; do
+        (timeout 300 "$@" --quiet --bound "${hunt%:*}" --limit "${hunt#*:}"; exit $?) >/dev/null 2>&1
         status=$?
         [ $status = 0 ] || return $status
     done
