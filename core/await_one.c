@@ -52,7 +52,8 @@ static void on_end(struct group *group, struct future *future, int status)
 /* Until the future has ended, whatever happens. Returns 0, or WAKE_DEADLOCK: it never will. */
 static int wait_once_more(struct lone *lone, struct future *future)
 {
-    lone->edge.told = false; /* a circle was found, perhaps, but the wait ended before it could be answered */
+    lone->edge.told =
+        false; /* a circle was found, perhaps, but the wait ended before it could be answered */
     edge_lay(lone->waiter.sleeper->task, &lone->edge);
     weft__wait_again(&lone->waiter);
     wait_is_for(&lone->waiter, "the futures that it awaits");

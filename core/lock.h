@@ -2,7 +2,8 @@
  * lock - a small lock for a few instructions, of tasks and threads alike.
  *
  * Held for some tens of nanoseconds; longer only where all who wait are woken, in a walk of edges.c, and
- * while quiet.c looks. Never across a wait or a call into user code. Four bytes, all zero is free. A waiter spins a little, then sleeps on the futex; the unlocker wakes one.
+ * while quiet.c looks. Never across a wait or a call into user code. Four bytes, all zero is free. A waiter
+ * spins a little, then sleeps on the futex; the unlocker wakes one.
  * States: 0 free, 1 held, 2 held and perhaps waited for (Drepper, "Futexes Are Tricky", mutex 3).
  * Order: locks are taken downwards only: gate -> timing of a scope -> timers -> edges -> scope tree -> wait
  * list, future, record of a descriptor -> slots of a loop, slab, stacks, idle.

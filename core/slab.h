@@ -28,9 +28,9 @@ struct slab {
     _Atomic(char *) chunks[CHUNKS_MOST]; /* (a) set once, under the lock */
     uint32_t first_generation;           /* (i) differs from run to run */
     struct lock lock;                    /* of all below */
-    struct future *batches;              /* full batches, linked by the watchers of their first slot */
-    struct slot_batch odd;               /* single ones, given back by threads without a cache */
-    uint32_t used;                       /* slots handed out at least once; slot 0 never is */
+    struct future *batches; /* full batches, linked by the watchers of their first slot */
+    struct slot_batch odd;  /* single ones, given back by threads without a cache */
+    uint32_t used;          /* slots handed out at least once; slot 0 never is */
 };
 
 void weft__slab_init(struct slab *slab, uint32_t first_generation);

@@ -160,7 +160,7 @@ static int run_trial(struct trial *trial, const struct sweep *sweep, uint64_t ch
         (void)pthread_detach(carrier); /* stuck for good; fails only for a wrong thread */
     else if (rc == 0)
         (void)pthread_join(carrier, NULL); /* as above */
-    if (!trial->is_abandoned) /* it has been joined: its own stop may have given up */
+    if (!trial->is_abandoned)              /* it has been joined: its own stop may have given up */
         trial->is_abandoned = trial->stopped == -ETIMEDOUT;
     store_seq(&weft__probe, NULL);
     take_stock(&trial->after);

@@ -348,10 +348,12 @@ void weft__thread_start(struct weft_pool *pool)
     struct pool_thread *thread = weft__pool_thread();
     bool lowered = thread && thread->pool->shape.class != CLASS_NORMAL;
 
-    const weft_task_options options = {.drop = start_without_task, .site = "start of a lane's thread"};
+    const weft_task_options options = {.drop = start_without_task,
+                                       .site = "start of a lane's thread"};
 
     if (lowered && pool->shape.class == CLASS_NORMAL)
-        (void)weft_detach(weft_spawn_with(&options, start_in_task, pool)); /* failed: it was dropped */
+        (void)weft_detach(
+            weft_spawn_with(&options, start_in_task, pool)); /* failed: it was dropped */
     else
         start_here(pool);
 }

@@ -29,10 +29,7 @@ _Static_assert(offsetof(struct watch, value) == offsetof(weft_watch, weft__value
 
 static struct watch *inside(weft_watch *watch) { return (struct watch *)(void *)watch; }
 
-static void wake_all(struct watch *watch)
-{
-    waitlist_wake_all(&watch->list.waiters, 0);
-}
+static void wake_all(struct watch *watch) { waitlist_wake_all(&watch->list.waiters, 0); }
 
 /* Lock held. Returns 1 and the value, 0 if closed and nothing is new, or -EAGAIN. */
 static int take_change(struct watch *watch, uint64_t *version, void *ret_value)

@@ -328,14 +328,18 @@ static void a_failed_start_can_be_tried_again(void **state)
 
 static int fails_stacks(const char *call)
 {
-    return strcmp(call, "mmap") == 0 || strcmp(call, "mprotect") == 0 || strcmp(call, "madvise") == 0
+    return strcmp(call, "mmap") == 0 || strcmp(call, "mprotect") == 0 ||
+                   strcmp(call, "madvise") == 0
                ? -ENOMEM
                : 0;
 }
 
 static int waits_for_the_end(void *arg) { return weft_event_wait(arg); }
 
-static int needs_a_lane(void *arg) { return weft_await(weft_offload(weft_blocking_lane(), runs, arg)); }
+static int needs_a_lane(void *arg)
+{
+    return weft_await(weft_offload(weft_blocking_lane(), runs, arg));
+}
 
 /* A job of the CPU pool is the first that needs the lane: a task shall start its thread, and gets no stack. */
 static int has_no_stacks_left(void *arg)
@@ -349,7 +353,8 @@ static int has_no_stacks_left(void *arg)
     weft__sys_fault = fails_stacks;
     for (int i = 0; i < CROWD; i++)
         crowd[i] = weft_spawn(waits_for_the_end, &end);
-    int rc = weft_await(weft_offload(weft_cpu(), needs_a_lane, arg)); /* suspends: worker, errno stale */
+    int rc =
+        weft_await(weft_offload(weft_cpu(), needs_a_lane, arg)); /* suspends: worker, errno stale */
     weft__sys_fault = NULL;
     weft_event_set(&end);
     rc |= weft_gather_settled_n(crowd, CROWD, status); /* what came is in status */

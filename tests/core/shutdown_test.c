@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/lock.h"
 #include "reports.h"
 #include "tasks.h"
 
@@ -401,6 +402,14 @@ static void after_a_run_that_was_abandoned_another_one_works(void **state)
     assert_int_equal(seen.count, 1);
 }
 
+static weft_options gives_up_soon(struct seen *seen)
+{
+    return (weft_options){.workers = 1,
+                          .shutdown = weft_ms(20),
+                          .report = keep_report,
+                          .report_context = &seen->reports};
+}
+
 static struct seen stuck;
 
 static void *is_stuck_in_a_call(void *arg)
@@ -413,10 +422,7 @@ static void *is_stuck_in_a_call(void *arg)
 
 static void a_thread_stuck_in_an_abandoned_run_does_not_hold_up_the_next_stop(void **state)
 {
-    const weft_options options = {.workers = 1,
-                                  .shutdown = weft_ms(20),
-                                  .report = keep_report,
-                                  .report_context = &stuck.reports};
+    const weft_options options = gives_up_soon(&stuck);
     struct seen seen = {0};
     pthread_t thread;
 
@@ -460,17 +466,14 @@ static int crosses_the_bridge(void *arg)
 
     long thread = syscall(SYS_gettid);
     weft_future go = weft_spawn(lets_it_go, NULL);
-    int rc = weft_event_wait(&bridge); /* suspends: worker, errno stale */
+    int rc = weft_event_wait(&bridge);                         /* suspends: worker, errno stale */
     atomic_store(&seen->count, syscall(SYS_gettid) == thread); /* there is one worker */
     return rc < 0 ? rc : weft_await(go);
 }
 
 static void whom_a_task_of_an_abandoned_run_wakes_goes_on_in_its_own(void **state)
 {
-    const weft_options options = {.workers = 1,
-                                  .shutdown = weft_ms(20),
-                                  .report = keep_report,
-                                  .report_context = &leftover.reports};
+    const weft_options options = gives_up_soon(&leftover);
     struct seen seen = {0};
 
     (void)state;
@@ -523,12 +526,22 @@ static weft_channel mailbox;
 static void *waits_for_an_hour(void *arg)
 {
     struct seen *seen = arg;
-    int item, index;
+    int item;
 
-    atomic_store(&seen->go, 1);
-    index = weft_select(&seen->rc, weft_on_receive(&mailbox, &item), weft_on_time(weft_now() + weft_s(3600)));
-    seen->second = index;
+    seen->second = weft_select(&seen->rc, weft_on_receive(&mailbox, &item),
+                               weft_on_time(weft_now() + weft_s(3600)));
     return NULL;
+}
+
+/* Whether somebody stands in its line: no public call tells. */
+static bool has_receiver(weft_channel *channel)
+{
+    struct lock *lock = (struct lock *)(void *)channel; /* its first member */
+
+    lock_acquire(lock);
+    bool has = channel->weft__receivers[0] != NULL;
+    lock_release(lock);
+    return has;
 }
 
 static void a_thread_that_waits_with_a_time_limit_does_not_hold_up_the_stop(void **state)
@@ -541,9 +554,8 @@ static void a_thread_that_waits_with_a_time_limit_does_not_hold_up_the_stop(void
     assert_int_equal(weft_channel_init(&mailbox, sizeof item, 1), 0);
     assert_int_equal(weft_start(&(weft_options){.workers = 1}), 0);
     assert_int_equal(pthread_create(&thread, NULL, waits_for_an_hour, &seen), 0);
-    while (!atomic_load(&seen.go))
+    while (!has_receiver(&mailbox))
         (void)sched_yield();
-    (void)usleep(20000); /* else it may come to the wait after the stop: then this shows nothing */
     int rc = weft_stop();
     assert_int_equal(weft_try_send(&mailbox, &item), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);

@@ -188,7 +188,8 @@ void total_event(unsigned location, unsigned index, bool reads, bool writes)
     for (unsigned i = latest[location]; !writes && is_since(i, index); i = events[i].earlier)
         if (events[i].writes && events[i].index == index)
             add_chain(&event->before, i);
-    for (unsigned i = latest[location]; reads && !writes && is_since(i, index); i = events[i].earlier)
+    for (unsigned i = latest[location]; reads && !writes && is_since(i, index);
+         i = events[i].earlier)
         if (events[i].writes && events[i].index > index)
             put_before(i, number);
     latest[location] = (uint16_t)number;

@@ -96,14 +96,19 @@ struct link {
     int place;
 };
 
+static int waits_for_its_turn(const struct link *link)
+{
+    check_arrive(&link->meeting->waiting);
+    return weft_sem_acquire(&link->meeting->links[link->place]);
+}
+
 /* Is woken, wakes the next one, and ends; the last one wakes all members. */
 static int passes_it_on(void *arg)
 {
     struct link *link = arg;
     struct meeting *meeting = link->meeting;
 
-    check_arrive(&meeting->waiting);
-    if (weft_sem_acquire(&meeting->links[link->place]) < 0)
+    if (waits_for_its_turn(link) < 0)
         return -ECANCELED;
     if (link->place + 1 == TUNE_RUN_NEXT_STREAK)
         weft_event_set(&meeting->open);
@@ -138,8 +143,7 @@ static int lets_the_next_go_first(void *arg)
     struct link *link = arg;
     struct meeting *meeting = link->meeting;
 
-    check_arrive(&meeting->waiting);
-    if (weft_sem_acquire(&meeting->links[link->place]) < 0)
+    if (waits_for_its_turn(link) < 0)
         return -ECANCELED;
     if (link->place + 1 < (int)meeting->total) {
         (void)weft_sem_release(&meeting->links[link->place + 1]); /* cannot overflow */
