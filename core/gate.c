@@ -77,8 +77,9 @@ static struct runtime *come_in(void)
     runtime = load_seq(&gate.runtime);
     if (runtime) {
         add_seq(&runtime->inside, 1); /* it lives: weft__gate_close() waits for this thread */
-        visit_here()->runtime = runtime;
-        visit_here()->depth++;
+        /* Inside already: then in this one, or in one that was abandoned, which stays. */
+        if (visit_here()->depth++ == 0)
+            visit_here()->runtime = runtime;
     }
     if (sub_seq(&gate.entering, 1) == 1 && !load_seq(&gate.runtime))
         weft__futex_wake(&gate.entering, 1);

@@ -108,6 +108,13 @@ static int run_in_lane(void *arg)
     return 0;
 }
 
+mode_t weft__loop_mode(int fd)
+{
+    struct stat stat;
+
+    return weft__sys_fstat(fd, &stat) == 0 ? stat.st_mode : 0;
+}
+
 ssize_t weft__loop_block(const struct op *op)
 {
     struct blocking blocking = {.op = op};

@@ -19,6 +19,7 @@
 #define WEFT_CORE_LOOP_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <weft/runtime.h>
@@ -57,6 +58,11 @@ struct op {
     struct fd_use
         *use; /* to be told while it is in flight, so that close can end it; may be NULL */
 };
+
+static inline bool op_is_transfer(const struct op *op)
+{
+    return op->kind == OP_READ || op->kind == OP_WRITE;
+}
 
 struct loop_ops {
     weft_loop kind;
@@ -115,6 +121,15 @@ void weft__loop_leave(void);
 
 /* Runs one operation of the calling task on the blocking lane: for files where the loop cannot. */
 ssize_t weft__loop_block(const struct op *op);
+
+/* What the descriptor is: st_mode of fstat(2); 0 if that fails. */
+mode_t weft__loop_mode(int fd);
+
+/* A file, a disk or a folder is always ready, while what is done to it may block. */
+static inline bool mode_is_file(mode_t mode)
+{
+    return S_ISREG(mode) || S_ISBLK(mode) || S_ISDIR(mode);
+}
 
 /* Runs fn(arg), which may block its thread, on the blocking lane or on the lane for name look-ups,
  * and waits for it. core and io own this interface; pool implements it, above them. Cancelled: a

@@ -290,17 +290,14 @@ static ssize_t wait_ready(struct loop *own, struct op *op)
 }
 
 /* A pipe or a device: only once it is ready, and no more than a ready pipe takes without blocking,
- * since its O_NONBLOCK is not ours to set. */
+ * since its O_NONBLOCK is not ours to set. A ready terminal may have room for one byte, and block then. */
 static ssize_t transfer_if_ready(const struct op *op)
 {
-    struct stat stat;
-    int rc = weft__sys_fstat(op->fd, &stat);
+    mode_t mode = weft__loop_mode(op->fd);
 
-    if (rc < 0)
-        return rc;
-    if (S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode) || S_ISDIR(stat.st_mode))
+    if (mode_is_file(mode))
         return weft__loop_block(op); /* suspends: worker, errno stale */
-    rc = weft__sys_poll(op->fd, op->kind == OP_READ ? POLLIN : POLLOUT);
+    int rc = weft__sys_poll(op->fd, op->kind == OP_READ ? POLLIN : POLLOUT);
     if (rc <= 0)
         return rc < 0 ? rc : -EAGAIN;
     if (op->kind == OP_READ)
@@ -308,6 +305,8 @@ static ssize_t transfer_if_ready(const struct op *op)
 
     bool is_blocking = !(weft__sys_fcntl(op->fd, F_GETFL, 0) & O_NONBLOCK);
 
+    if (is_blocking && !S_ISFIFO(mode))
+        return weft__loop_block(op); /* suspends: worker, errno stale */
     return weft__sys_write(op->fd, op->buffer,
                            is_blocking && op->bytes > PIPE_BUF ? PIPE_BUF : op->bytes);
 }

@@ -5,7 +5,8 @@
  *     worker        poll: submit all -> epoll's poll (sleep) -> completions -> wake tasks
  *     anyone            cancel: key on the list, ring the bell
  *
- * Files, pipes, devices, opening, accepting and connecting go into the ring. The bytes of sockets do not: a
+ * Files at offsets, pipes, devices, opening, accepting and connecting go into the ring. Files in order do not
+ * (is_for_lane). The bytes of sockets do not: a
  * request of the ring ends on the thread that made it, when the kernel gives that a processor, and
  * nobody can take it over (ward.h). They wait in an epoll loop inside this one, which shares its bell
  * and slots. The worker sleeps there, and the ring is one of the descriptors that wake it.
@@ -381,13 +382,33 @@ static ssize_t run_in_ring(struct loop *loop, struct op *op)
     return result;
 }
 
+/* A ring takes and moves a file's position without the lock of read(2): two descriptors with one position
+ * would write over each other. */
+static bool is_for_lane(const struct op *op)
+{
+    return op_is_transfer(op) && op->offset < 0 && mode_is_file(weft__loop_mode(op->fd));
+}
+
+/* From these a ring would take bytes, whatever the offset. Not asked of files: that waits for whoever is in
+ * read(2). */
+static bool has_no_offsets(const struct op *op)
+{
+    return op_is_transfer(op) && op->offset >= 0 && !mode_is_file(weft__loop_mode(op->fd)) &&
+           weft__sys_position(op->fd) == -ESPIPE;
+}
+
 static ssize_t run(struct loop *loop, struct op *op)
 {
     struct uring *uring = loop->state;
 
     if (is_for_sockets(op))
         return uring->sockets.ops->run(&uring->sockets, op); /* suspends: worker, errno stale */
-    return run_in_ring(loop, op);                            /* suspends: worker, errno stale */
+    if (has_no_offsets(op))
+        return -ESPIPE;
+    if (!is_for_lane(op))
+        return run_in_ring(loop, op); /* suspends: worker, errno stale */
+    weft__loop_leave();
+    return weft__loop_block(op); /* suspends: worker, errno stale */
 }
 
 const struct loop_ops weft__loop_uring = {

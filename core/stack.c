@@ -3,6 +3,7 @@
  */
 #include "core/stack.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,10 +29,17 @@ struct stack_region {
     size_t bytes;
 };
 
+static int guard_by_madvise(void *at)
+{
+    return weft__sys_madvise(at, STACK_GUARD_BYTES, MADV_GUARD_INSTALL);
+}
+
+/* Memory that the program locks (mlockall) takes no guard but mprotect's: -EINVAL. */
 static int guard_install(weft_guard kind, void *at)
 {
-    return kind == WEFT_GUARD_MADVISE ? weft__sys_madvise(at, STACK_GUARD_BYTES, MADV_GUARD_INSTALL)
-                                      : weft__sys_mprotect(at, STACK_GUARD_BYTES, PROT_NONE);
+    int rc = kind == WEFT_GUARD_MADVISE ? guard_by_madvise(at) : -EINVAL;
+
+    return rc == -EINVAL ? weft__sys_mprotect(at, STACK_GUARD_BYTES, PROT_NONE) : rc;
 }
 
 /* Each mprotect'ed guard splits a mapping in two, and the kernel limits their number. */
@@ -55,7 +63,7 @@ void weft__stacks_init(struct stacks *stacks)
 
     *stacks = (struct stacks){.guard = WEFT_GUARD_MPROTECT};
     if (weft__sys_mmap(STACK_GUARD_BYTES, &probe) == 0) {
-        if (guard_install(WEFT_GUARD_MADVISE, probe) == 0)
+        if (guard_by_madvise(probe) == 0)
             stacks->guard = WEFT_GUARD_MADVISE;
         weft__sys_munmap(probe, STACK_GUARD_BYTES);
     }

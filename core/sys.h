@@ -68,7 +68,7 @@ int weft__sys_epoll_wait(int epoll, struct epoll_event *events, int capacity, in
 int weft__sys_poll(int fd, short events); /* what is ready now; 0: nothing */
 int weft__sys_open(const char *path, int flags, mode_t mode);
 int weft__sys_fcntl(int fd, int command, int arg);
-bool weft__sys_is_stream(int fd); /* has no position: a pipe, a socket, a terminal */
+int64_t weft__sys_position(int fd); /* -ESPIPE: a pipe, a socket, a terminal */
 int weft__sys_fstat(int fd, struct stat *ret_stat);
 ssize_t weft__sys_read(int fd, void *buffer, size_t bytes);
 ssize_t weft__sys_write(int fd, const void *buffer, size_t bytes);

@@ -220,10 +220,9 @@ static void sleep_thread(struct sleeper *sleeper, struct waiter *late, int64_t m
     while (load_seq(go) == 0) {
         if (late)
             left = weft__quiet_thread_left(&thread);
-        if (left > 0)
-            (void)weft__futex_wait(go, 0, left); /* spurious, or too early: again */
-        else
-            (void)weft__wake(late, 0); /* false: somebody else did, and `go` is about to be set */
+        /* Due: it wakes itself, if nobody else has done so, who is about to set `go`. */
+        if (left > 0 || !weft__wake(late, 0))
+            (void)weft__futex_wait(go, 0, left > 0 ? left : WEFT_NO_TIMEOUT); /* spurious: again */
     }
     weft__quiet_thread_end(&thread);
     weft__pools_wait_end();

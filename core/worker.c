@@ -253,8 +253,12 @@ static struct task *steal(struct worker *worker)
 
 static struct task *next_task(struct worker *worker)
 {
-    struct task *task;
+    struct task *task = worker->unstarted;
 
+    if (task) { /* its turn has come already */
+        worker->unstarted = NULL;
+        return task;
+    }
     if (--worker->turns_left == 0) {
         worker->turns_left = TUNE_LOOK_OUT;
         look_out(worker, true);
@@ -317,12 +321,12 @@ static void board(struct carrier *carrier, struct worker *worker, struct task *t
     carrier->task = task;
 }
 
-/* No memory for its stack: the loop comes to it, and refuses it; or it must be begun there. */
+/* No memory for its stack: the loop refuses it, unless there is some by then; or it must be begun there. */
 static __attribute__((noinline, cold)) struct task *leave_to_loop(struct carrier *carrier,
                                                                   struct worker *worker,
                                                                   struct task *task)
 {
-    inbox_push(&worker->inbox, task);
+    worker->unstarted = task;
     carrier->task = NULL;
     return NULL;
 }

@@ -61,6 +61,7 @@ struct worker {
     uint32_t seed;                           /* (w) for the choice of victims */
     struct task *seen_run_next;              /* (w) see steal_run_next */
     uint32_t seen_ran;                       /* (w) */
+    struct task *unstarted;                  /* (w) left to the loop: its very next one */
     bool is_searching;                       /* (w) counted in idle.searching */
     bool is_gathering;                       /* (w) looks for what has come */
     struct ward ward;                        /* (w) whom it looks after */

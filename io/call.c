@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/stat.h>
 
 #include "core/gate.h"
 #include "core/sys.h"
@@ -28,8 +27,6 @@ int weft__call_begin(struct op *op, enum fd_seat seat, struct fd_use *use)
 }
 
 void weft__call_end(struct op *op) { weft__fd_end(op->use); }
-
-static bool is_transfer(const struct op *op) { return op->kind == OP_READ || op->kind == OP_WRITE; }
 
 /* Waits until the descriptor is ready for the operation. Returns what is ready. */
 static ssize_t wait_ready(const struct op *op)
@@ -57,23 +54,15 @@ static ssize_t wait_in_seat(const struct op *op)
     return rc;
 }
 
-/* A file or a disk: always ready, so there is nothing to wait for. */
-static bool is_file(const struct op *op)
-{
-    struct stat stat;
-
-    return (op->is_no_socket || op->offset >= 0) && weft__sys_fstat(op->fd, &stat) == 0 &&
-           (S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode));
-}
-
 /* The operation would have had to wait. Returns its result, or AGAIN. */
 static ssize_t go_on_when_ready(const struct op *op)
 {
-    if (is_transfer(op) && is_file(op))
+    if (op_is_transfer(op) && (op->is_no_socket || op->offset >= 0) &&
+        mode_is_file(weft__loop_mode(op->fd)))
         return weft__loop_block(op); /* it has O_NONBLOCK; suspends: worker, errno stale */
 
     /* both suspend: worker, errno stale */
-    ssize_t ready = is_transfer(op) && op->offset >= 0 ? wait_in_seat(op) : wait_ready(op);
+    ssize_t ready = op_is_transfer(op) && op->offset >= 0 ? wait_in_seat(op) : wait_ready(op);
 
     if (ready < 0)
         return ready;
@@ -120,7 +109,7 @@ static bool needs_ready(const struct op *op, ssize_t result)
 /* Makes of the loop's answer what the caller gets, or AGAIN. May suspend. */
 static ssize_t settle(struct op *op, ssize_t result)
 {
-    if (result == -ENOTSOCK && is_transfer(op) && !op->is_no_socket) {
+    if (result == -ENOTSOCK && op_is_transfer(op) && !op->is_no_socket) {
         weft__fd_hint_no_socket(op->use);
         op->is_no_socket = true;
         return AGAIN;

@@ -150,20 +150,10 @@ ssize_t weft_write_full(int fd, const void *buffer, size_t bytes)
     return stream(&op, true); /* suspends: worker, errno stale */
 }
 
-/* A ring would take bytes out of a stream, whatever the offset. */
 static ssize_t at_offset(struct op *op)
 {
-    struct fd_use use;
-
-    if (op->offset < 0)
-        return -EINVAL;
-    ssize_t result = weft__call_begin(op, FD_SEAT_NONE, &use);
-    if (result < 0)
-        return result;
-    result = weft__sys_is_stream(op->fd) ? -ESPIPE
-                                         : weft__call_run(op); /* suspends: worker, errno stale */
-    weft__call_end(op);
-    return result;
+    return op->offset < 0 ? -EINVAL
+                          : weft__call(op, FD_SEAT_NONE); /* suspends: worker, errno stale */
 }
 
 ssize_t weft_pread(int fd, void *buffer, size_t bytes, off_t offset)

@@ -134,8 +134,8 @@ weft_future weft__job_offer(struct weft_pool *pool, enum job_manner manner,
     rc = weft__runtime_enter(&runtime);
     if (rc < 0)
         return refuse(options, arg, rc);
-    rc = -ESHUTDOWN; /* the runtime whose pool it was has stopped */
-    if (weft__pools_have(runtime, pool))
+    rc = -ESHUTDOWN; /* it is being stopped, or the pool was another's, which has stopped */
+    if (!weft__runtime_refuses(runtime) && weft__pools_have(runtime, pool))
         rc = offer(pool, manner, options, fn, arg, &handle); /* suspends: worker, errno stale */
     if (rc < 0)
         handle = refuse(options, arg, rc);

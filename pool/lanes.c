@@ -168,18 +168,23 @@ static int lane_call_run(void *arg)
 
 /* Runs fn(arg) on the lane and waits for it. What ran counts, also for a caller who was cancelled
  * meanwhile: the status is the only trace of what the call has done. A job calls fn itself: its
- * thread may block, and jobs that wait for a full lane could wait for each other. */
+ * thread may block, and jobs that wait for a full lane could wait for each other. A plain thread passes the
+ * gate once for both steps, as in runtime.c: what runs on its stack must not outlive the call. */
 static int lane_call(struct weft_pool *lane, const char *site, weft_fn fn, void *arg)
 {
     struct lane_call call = {.fn = fn, .arg = arg};
+    struct runtime *runtime;
 
     if (weft__pool_thread())
         return fn(arg);
     int rc = weft__wait_check(); /* suspends: worker, errno stale */
+    if (rc == 0)
+        rc = weft__runtime_enter(&runtime);
     if (rc < 0)
         return rc;
     weft_future future = weft_offload_at(lane, site, lane_call_run, &call); /* suspends, too */
     rc = weft_await(future); /* suspends: worker, errno stale */
+    weft__runtime_leave(runtime);
     return call.ran ? call.status : rc;
 }
 

@@ -40,7 +40,9 @@ bool weft__pools_job_is_cancelled(void)
 
     if (!thread || !thread->current)
         return false;
-    return future_is_cancelled(&thread->current->future) || load_seq(&thread->pool->closed);
+    /* One that was made after the stop had told all the others hears of it here. */
+    return future_is_cancelled(&thread->current->future) ||
+           weft__runtime_is_stopping(thread->pool->runtime);
 }
 
 const char *weft__pools_job_site(void)

@@ -15,7 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/bell.h"
+#include "core/gate.h"
 #include "core/sys.h"
+#include "core/worker.h"
 
 static _Atomic uint64_t progress; /* grows with every sign of life */
 
@@ -110,10 +113,42 @@ static void print_threads(void)
             continue;
         fprintf(stderr, "watchdog: thread %s", entry->d_name);
         print_line(entry->d_name, "comm");
+        print_line(entry->d_name, "schedstat"); /* ran for, waited for a processor for, how often */
         print_line(entry->d_name, "syscall");
         fprintf(stderr, "\n");
     }
     (void)closedir(tasks); /* only read from */
+}
+
+static unsigned long long behind(_Atomic uint64_t *taken, _Atomic uint64_t *pushed)
+{
+    return atomic_load(pushed) - atomic_load(taken);
+}
+
+/* What weft believes: where a task may wait, and who sleeps. */
+static void print_workers(void)
+{
+    struct runtime *runtime = weft__gate_runtime();
+
+    if (runtime == NULL)
+        return;
+    uint64_t counts = atomic_load(&runtime->idle.counts);
+
+    fprintf(stderr, "watchdog: %u search, %u sleep, injected %llu\n", (unsigned)(counts >> 32),
+            (unsigned)counts, behind(&runtime->inbox.taken, &runtime->inbox.pushed));
+    for (uint32_t i = 0; i < runtime->worker_count; i++) {
+        struct worker *worker = &runtime->workers[i];
+        struct task *next = atomic_load(&worker->run_next);
+
+        fprintf(stderr,
+                "watchdog: worker %u  ran %u  deque %llu  inbox %llu  run-next %s  park state %d  "
+                "searching %d  asleep %u  rung %u  turns %u\n",
+                i, atomic_load(&worker->ran), behind(&worker->deque.head, &worker->deque.tail),
+                behind(&worker->inbox.taken, &worker->inbox.pushed), next ? "full" : "empty",
+                (int)worker->park_state, worker->is_searching,
+                atomic_load(&worker->loop.bell->asleep), atomic_load(&worker->loop.bell->rung),
+                worker->turns_left);
+    }
 }
 
 /* A signal does not make it shorter. */
@@ -140,6 +175,9 @@ static void *watch(void *arg)
     }
     fprintf(stderr, "watchdog: no progress for %ld s in %s\n", limit, program_invocation_name);
     print_threads();
+    print_workers();
+    pass_a_second();
+    print_threads(); /* who has run meanwhile? */
     abort();
 }
 

@@ -1,5 +1,6 @@
 /*
- * deny_uring - runs a program in a world where io_uring is refused, as in many containers.
+ * deny_uring - runs a program in a world where io_uring is refused, as in many containers, and epoll_pwait2,
+ * as by filters that are older than that call.
  *
  *     deny_uring EPERM build/release/tests/tcp_test
  */
@@ -18,6 +19,7 @@ static int deny(unsigned error)
     /* The number of the call alone decides: the programs are of this machine's own kind. */
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_epoll_pwait2, 2, 0),
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, __NR_io_uring_setup, 0, 2),
         BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, __NR_io_uring_register, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error & SECCOMP_RET_DATA)),

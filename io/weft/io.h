@@ -62,7 +62,7 @@ WEFT_API WEFT_MUST_CHECK ssize_t weft_write(int fd, const void *buffer, size_t b
  * Reads up to `bytes` bytes of a file from `offset`; the file position stays.
  *
  * Returns: the number of bytes; 0 at the end; -ECANCELED; -EBUSY (a device without anything to read, for
- *          which another task waits; not with io_uring); -ESPIPE (a pipe or a socket) and what
+ *          which another task waits); -ESPIPE (a pipe or a socket) and what
  *          else pread(2) says.
  * From:    a task (-EPERM elsewhere).
  * Waits:   yes, cancellation point; a read that the kernel has begun completes first.
@@ -73,7 +73,8 @@ WEFT_API WEFT_MUST_CHECK ssize_t weft_pread(int fd, void *buffer, size_t bytes, 
 /**
  * Writes up to `bytes` bytes of a file at `offset`; the file position stays.
  *
- * Returns: the number of bytes; -ECANCELED; -ENOSPC and what pwrite(2) says.
+ * Returns: the number of bytes; -ECANCELED; -EBUSY (a device without room, for which another task waits);
+ *          -ESPIPE (a pipe or a socket); -ENOSPC and what else pwrite(2) says.
  * From:    a task (-EPERM elsewhere).
  * Waits:   yes, cancellation point; a write that the kernel has begun completes first.
  * Since:   0.1

@@ -374,6 +374,36 @@ static void a_lane_starts_although_the_task_for_that_has_no_stack(void **state)
     assert_int_equal(ledger.ran, 1);
 }
 
+static int sets(void *arg)
+{
+    atomic_store((_Atomic bool *)arg, true);
+    return 0;
+}
+
+static void sets_when_dropped(void *arg) { (void)sets(arg); }
+
+/* Keeps its worker busy until the task without a stack has been refused. */
+static int yields_until_it_is_dropped(void *arg)
+{
+    _Atomic bool dropped = false;
+    const weft_task_options options = {.stack_bytes = 1 << 20, .drop = sets_when_dropped};
+    int rc = 0;
+
+    (void)arg;
+    weft__sys_fault = fails_stacks;
+    weft_future refused = weft_spawn_with(&options, sets, (void *)&dropped);
+    while (rc == 0 && !atomic_load(&dropped))
+        rc = weft_yield();
+    weft__sys_fault = NULL;
+    return rc < 0 ? rc : weft_await(refused);
+}
+
+static void a_task_without_a_stack_is_refused_though_its_worker_is_never_idle(void **state)
+{
+    (void)state;
+    assert_int_equal(check_run(1, yields_until_it_is_dropped, NULL), -ENOMEM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +413,7 @@ int main(void)
         cmocka_unit_test(without_threads_a_start_says_so),
         cmocka_unit_test(a_failed_start_can_be_tried_again),
         cmocka_unit_test(a_lane_starts_although_the_task_for_that_has_no_stack),
+        cmocka_unit_test(a_task_without_a_stack_is_refused_though_its_worker_is_never_idle),
     };
 
     return CHECK_GROUP(tests);

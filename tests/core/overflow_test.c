@@ -248,6 +248,34 @@ static void without_more_stacks_tasks_end_with_enomem_and_others_go_on(void **st
     assert_true(counts[0] > 0 && counts[1] > 0);
 }
 
+/* As for memory that mlockall has locked: guards are refused from now on. */
+static int refuses_guards(const char *call) { return strcmp(call, "madvise") == 0 ? -EINVAL : 0; }
+
+static int needs_more_stacks(void *arg)
+{
+    static weft_future futures[300];
+    int rc = 0;
+
+    (void)arg;
+    weft__sys_fault = refuses_guards;
+    for (int i = 0; i < 300; i++)
+        futures[i] = weft_spawn(sleeps, NULL);
+    for (int i = 0; i < 300; i++)
+        (void)!weft_yield();
+    for (int i = 0; i < 300; i++) {
+        (void)weft_cancel(futures[i]);
+        rc |= weft_await(futures[i]) != -ECANCELED;
+    }
+    weft__sys_fault = NULL;
+    return rc;
+}
+
+static void locked_memory_gets_guards_of_the_other_kind(void **state)
+{
+    (void)state;
+    assert_int_equal(check_run(1, needs_more_stacks, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +286,7 @@ int main(void)
 #endif
         cmocka_unit_test(info_says_mprotect_and_a_limit_where_the_kernel_lacks_guards),
         cmocka_unit_test(without_more_stacks_tasks_end_with_enomem_and_others_go_on),
+        cmocka_unit_test(locked_memory_gets_guards_of_the_other_kind),
     };
 
 #if defined(WEFT_ASAN) || defined(WEFT_TSAN)

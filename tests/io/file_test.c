@@ -73,6 +73,45 @@ static int use_offsets(void *arg)
 
 static void a_file_is_read_and_written_at_offsets(void **state) { RUN_EVERYWHERE(use_offsets); }
 
+#define RECORDS 200
+
+/* Through a descriptor of its own, as standard output and standard error often are. */
+static int write_records(void *arg)
+{
+    const int *fd = arg;
+
+    for (int i = 0; i < RECORDS; i++)
+        EXPECT(weft_write_full(*fd, "0123456789abcde", 16), 16);
+    return 0;
+}
+
+static int share_a_position(void *arg)
+{
+    char folder[32], record[16];
+    weft_future writers[2];
+
+    (void)arg;
+    folder_new(folder);
+    int fd = weft_open(in_folder(folder, "f"), O_RDWR | O_CREAT | O_EXCL | O_DSYNC, 0600);
+    int fds[2] = {fd, dup(fd)};
+    for (int i = 0; i < 2; i++)
+        writers[i] = weft_spawn(write_records, &fds[i]);
+    EXPECT(weft_gather_n(writers, 2, NULL), 0);
+    for (off_t at = 0; at < 2 * RECORDS; at++) {
+        EXPECT(weft_pread(fd, record, 16, at * 16), 16);
+        EXPECT(memcmp(record, "0123456789abcde", 16), 0);
+    }
+    EXPECT(weft_close(fds[1]), 0);
+    EXPECT(weft_close(fd), 0);
+    folder_remove(folder, "f");
+    return 0;
+}
+
+static void two_descriptors_with_one_position_do_not_overwrite_each_other(void **state)
+{
+    RUN_EVERYWHERE(share_a_position);
+}
+
 struct piece {
     int fd;
     size_t at, bytes;
@@ -433,6 +472,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_written_and_read_in_order),
         cmocka_unit_test(a_file_is_read_and_written_at_offsets),
+        cmocka_unit_test(two_descriptors_with_one_position_do_not_overwrite_each_other),
         cmocka_unit_test(reads_at_offsets_may_overlap),
         cmocka_unit_test(a_crowd_of_operations_all_comes_back),
         cmocka_unit_test(what_cannot_be_opened_says_why),

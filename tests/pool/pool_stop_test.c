@@ -74,6 +74,53 @@ static void stopping_drops_what_is_queued_and_waits_for_what_runs(void **state)
     }
 }
 
+static int runs_while_not_cancelled(void *arg)
+{
+    while (!weft_cancelled()) {
+    }
+    return atomic_fetch_add(&((struct seen *)arg)->saw_cancel, 1);
+}
+
+/* Makes a job when the stop has told everybody already, and waits for it. */
+static int offers_when_cancelled(void *arg)
+{
+    struct seen *seen = arg;
+
+    check_arrive(&seen->running);
+    while (!weft_cancelled()) {
+    }
+    return weft_await(weft_offload(weft_cpu(), runs_while_not_cancelled, seen));
+}
+
+static int awaits_a_job(void *arg)
+{
+    return weft_await(weft_offload(weft_cpu(), offers_when_cancelled, arg));
+}
+
+static int leaves_one_that_awaits(void *arg)
+{
+    int rc = weft_detach(weft_spawn(awaits_a_job, arg));
+
+    return rc < 0 ? rc : check_latch_wait(&((struct seen *)arg)->running);
+}
+
+static void a_job_made_while_stopping_is_asked_to_end(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= 3; workers++) {
+        struct seen seen = {.saw_cancel = 0};
+        check_latch_init(&seen.running, 1);
+
+        assert_int_equal(weft_start(&(weft_options){.workers = workers, .pool_threads = 1}), 0);
+        int called = weft_call(leaves_one_that_awaits, &seen);
+        int stopped = weft_stop();
+
+        assert_int_equal(called, 0);
+        assert_int_equal(stopped, 0);
+        assert_int_equal(seen.saw_cancel, 1);
+    }
+}
+
 static void note_report(void *context, const char *sentence)
 {
     struct seen *seen = context;
@@ -139,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stopping_drops_what_is_queued_and_waits_for_what_runs),
+        cmocka_unit_test(a_job_made_while_stopping_is_asked_to_end),
         cmocka_unit_test(a_job_that_refuses_to_end_is_named_and_weft_stop_returns),
         cmocka_unit_test(after_an_abandoned_job_weft_run_starts_afresh_and_returns),
     };

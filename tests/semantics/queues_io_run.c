@@ -271,7 +271,7 @@ static void s59_a_job_cancelled_before_its_start_never_runs_one_that_runs_is_wai
 
 struct calls {
     _Atomic int called, answered, heartbeats, enough;
-    int while_stopping;
+    int while_stopping, offered_while_stopping, blocking_while_stopping;
     struct check_latch dry; /* the flood is over */
 };
 
@@ -305,7 +305,11 @@ static int beats(void *arg)
 /* Cancelled by the stop, lets a thread call in before it ends. */
 static void *calls_while_stopping(void *arg)
 {
-    ((struct calls *)arg)->while_stopping = weft_call(answers, arg);
+    struct calls *calls = arg;
+
+    calls->while_stopping = weft_call(answers, arg);
+    calls->offered_while_stopping = weft_await(weft_offload(weft_cpu(), answers, arg));
+    calls->blocking_while_stopping = weft_blocking(answers, arg);
     return NULL;
 }
 
@@ -352,6 +356,8 @@ static void s60_threads_call_in_only_while_it_runs_and_runs_repeat_and_nest(void
         EXPECT(weft_run_with(&options, floods_and_beats, &calls), 11);
         semantics_has_run = true;
         EXPECT(calls.while_stopping, -ESHUTDOWN);
+        EXPECT(calls.offered_while_stopping, -ESHUTDOWN);
+        EXPECT(calls.blocking_while_stopping, -ESHUTDOWN);
         EXPECT(weft_call(answers, &calls), -ESHUTDOWN);
         EXPECT(calls.answered, calls.called + 1); /* and the nested one */
     }
