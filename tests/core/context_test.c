@@ -301,7 +301,7 @@ static const struct row table[] = {
     {"weft_waker_release",          holds_a_waker,           0,        0,        0,       0,       0},
 
     {"weft_offload",                offloads,                5,        5,        5,       -ENXIO,  -ENXIO},
-    {"weft_blocking",               blocks,                  5,        5,        5,       -ENXIO,  -ENXIO},
+    {"weft_blocking",               blocks,                  5,        5,        5,       -ENXIO,  -ESHUTDOWN},
     {"weft_open",                   opens,                   ANY,      -EPERM,   -EPERM,  -EPERM,  -EPERM},
     {"weft_read",                   reads,                   -EBADF,   -EPERM,   -EPERM,  -EPERM,  -EPERM},
     {"weft_write",                  writes,                  -EBADF,   -EPERM,   -EPERM,  -EPERM,  -EPERM},
