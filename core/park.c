@@ -173,6 +173,18 @@ static bool must_look_everywhere(struct worker *worker, bool was_searching)
     return was_searching || searching_in(load_seq(&worker->runtime->idle.counts)) == 0; /* E2 */
 }
 
+/* Who looks once more has seen work. From here on it searches for that, as who was unparked: those who bring more
+ * leave it to a searcher, and it wakes another for what it leaves behind. */
+static void search_for_it(struct worker *worker)
+{
+    struct runtime *runtime = worker->runtime;
+
+    lock_acquire(&runtime->idle.lock);
+    if (worker->park_state == PARK_LOOKING)
+        (void)unpark_locked(runtime, worker); /* false: it does not sleep */
+    lock_release(&runtime->idle.lock);
+}
+
 /* The last worker that would fall asleep waits a moment for the end of a job of the CPU pool, if the
  * kernel owes it nothing: so the ender of a short job finds it LOOKING, and needs no system call. */
 static void look_for_jobs(struct worker *worker)
@@ -193,12 +205,8 @@ static void look_for_jobs(struct worker *worker)
         saw = weft__worker_sees_work(worker, true);
     }
     worker->spins_lost = saw ? 0 : worker->spins_lost + 1;
-    if (!saw)
-        return;
-    lock_acquire(&runtime->idle.lock);
-    if (worker->park_state == PARK_LOOKING)
-        (void)unpark_locked(runtime, worker); /* searches: nobody need be woken for what it saw */
-    lock_release(&runtime->idle.lock);
+    if (saw)
+        search_for_it(worker); /* nobody need be woken for what it saw */
 }
 
 /* Of several workers that fall asleep at the same time each has seen another awake when it was about to give memory
@@ -221,8 +229,10 @@ void weft__park(struct worker *worker)
     weft__timers_tidy(&worker->timers);
     park_begin(worker);
     look_for_jobs(worker);
-    if (weft__worker_sees_work(worker, must_look_everywhere(worker, was_searching)) ||
-        trim_last(worker) || !park_commit(worker)) {
+    bool sees = weft__worker_sees_work(worker, must_look_everywhere(worker, was_searching));
+    if (sees)
+        search_for_it(worker);
+    if (sees || trim_last(worker) || !park_commit(worker)) {
         park_end(worker);
         return;
     }

@@ -3,8 +3,8 @@
  *
  *   from     event        to       who         holds afterwards
  *   RUNNING  park_begin   LOOKING  the worker  it counts as sleeping; it looks at all queues once more
- *   LOOKING  park_end     RUNNING  the worker  it found work, and has it to itself
- *   LOOKING  unpark       RUNNING  the worker  it waited a moment, and found work: it searches
+ *   LOOKING  unpark       RUNNING  the worker  it saw work: it searches for that
+ *   LOOKING  park_end     RUNNING  the worker  it gave memory back: it looks at what the kernel has
  *   LOOKING  park_commit  ASLEEP   the worker  every queue was empty after LOOKING was visible
  *   LOOKING  unpark       RUNNING  anyone      the worker does not sleep this round
  *   ASLEEP   unpark       RUNNING  anyone      one wake was sent, by the one who made the change
@@ -13,7 +13,9 @@
  * The states change under idle.lock together with the counts, so the two always agree; the counts
  * are also read without it. Who publishes work (a push, sequentially consistent) then reads idle:
  * if nobody searches and somebody sleeps, it wakes one, who counts as searching from that moment,
- * so one batch of work wakes one worker; a searcher that finds work and is the last wakes the next.
+ * so one batch of work wakes one worker; a searcher that finds work and is the last wakes the next. Who has
+ * seen work in its last look searches on: it finds one task, and there may be more, left to it by those who saw it
+ * search before.
  * Who goes to sleep announces it in idle (one read-modify-write) and then reads every queue. Both
  * sides are sequentially consistent, so at least one sees the other; acquire and release would not
  * do. Only while others search may who was not allowed to search leave the deques to them: they

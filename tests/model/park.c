@@ -146,6 +146,13 @@ static void yielding_waker(void)
     third = world_task(run_blocked_third);
 }
 
+/* Of three workers the first computes; `outside` puts down what it has made ready. */
+static void busy_maker(void)
+{
+    setup(3, run_first);
+    third = world_task(run_blocked_third);
+}
+
 /* Two that go on where the other has just left. */
 static void turns(void)
 {
@@ -203,6 +210,15 @@ static void inject_two(void)
 }
 
 static void inject_one(void) { weft__ready(world, first); }
+
+/* Two that must run at the same time, in different places. */
+static void make_and_inject(void)
+{
+    model_assert(weft__deque_push(&world->workers[0].deque, second));
+    weft__park_notify(world);
+    weft__ready(world, third);
+}
+
 static void inject_other(void) { weft__ready(world, second); }
 
 static void check_ran(unsigned tasks)
@@ -216,6 +232,7 @@ static void check_1(void) { check_ran(1); }
 static void check_2(void) { check_ran(2); }
 static void check_3(void) { check_ran(3); }
 static void check_4(void) { check_ran(4); }
+static void check_busy_maker(void) { model_assert(ran[1] == 1 && ran[2] == 1); }
 static void check_stopped(void) { model_assert(ran[0] == 1); }
 
 #define WORKER(number, later)                                 \
@@ -313,6 +330,11 @@ const struct model_scenario model_scenarios[] = {
      three_workers,
      {WORKER(0, 0), WORKER(1, 1), WORKER(2, 2), {"outside", inject_one, 0, 2}},
      check_1,
+     0},
+    {"two tasks are left to a worker that is about to sleep",
+     busy_maker,
+     {WORKER(1, 1), WORKER(2, 0), {"outside", make_and_inject, 0, 1}},
+     check_busy_maker,
      0},
     {"a task from outside blocks its worker before the next",
      two_workers_blocked,
