@@ -7,7 +7,8 @@
  *     worker 2                      [ the last one has come ]     all end, and the next ones meet
  *
  * No clock is asked: a task that waits although a worker is idle makes the others hold their threads
- * for ever, and the watchdog tells. The tasks come from everywhere where ready tasks come from.
+ * for ever, and the watchdog tells. The tasks come from everywhere where ready tasks come from. The same for
+ * jobs and the threads of the pool.
  *
  * What is not asked for: the task that was woken last by a task that computes on, without waiting.
  * It is its waker's next one, and nobody else comes for it (core/park.h).
@@ -167,6 +168,17 @@ static int are_yielded_to(void *arg)
     return rc | all_members(meeting);
 }
 
+static int are_offered_to(weft_pool *pool, struct meeting *meeting)
+{
+    for (uint32_t i = 0; i < meeting->total; i++)
+        meeting->members[i] = weft_offload(pool, holds_its_worker, meeting);
+    return all_members(meeting);
+}
+
+static int are_offered(void *arg) { return are_offered_to(weft_cpu(), arg); }
+
+static int are_offered_to_the_lane(void *arg) { return are_offered_to(weft_blocking_lane(), arg); }
+
 /* Each starts the next one before it holds its worker. */
 static int starts_the_next(void *arg)
 {
@@ -220,7 +232,7 @@ static bool is_migrating(void)
 }
 
 /* All meet, from a task or from a plain thread, at once and in several meetings. */
-static void all_meet(weft_fn come, bool from_outside)
+static void meet(weft_fn come, bool from_outside, int rounds)
 {
     uint64_t seed = check_seed();
 
@@ -232,9 +244,11 @@ static void all_meet(weft_fn come, bool from_outside)
                                       .total = (uint32_t)n * meetings,
                                       .come = come,
                                       .seed = seed,
-                                      .rounds = stress_rounds(1000)};
+                                      .rounds = stress_rounds(rounds)};
 
-            assert_int_equal(weft_start(&(weft_options){.workers = n}), 0);
+            assert_int_equal(
+                weft_start(&(weft_options){.workers = n, .pool_threads = n, .blocking_threads = n}),
+                0);
             int rc = from_outside ? meet_again_and_again(&meeting)
                                   : weft_call(meet_again_and_again, &meeting);
             assert_int_equal(weft_stop(), 0);
@@ -243,6 +257,8 @@ static void all_meet(weft_fn come, bool from_outside)
             assert_int_equal(meeting.arrived, meeting.total);
         }
 }
+
+static void all_meet(weft_fn come, bool from_outside) { meet(come, from_outside, 1000); }
 
 static void tasks_that_a_task_spawned_run_on_all_workers(void **state)
 {
@@ -292,6 +308,24 @@ static void tasks_that_spawn_each_other_run_on_all_workers(void **state)
     all_meet(are_a_chain, false);
 }
 
+static void jobs_that_a_task_offered_run_on_all_threads(void **state)
+{
+    (void)state;
+    meet(are_offered, false, 250);
+}
+
+static void jobs_that_a_thread_offered_run_on_all_threads(void **state)
+{
+    (void)state;
+    meet(are_offered, true, 250);
+}
+
+static void jobs_that_a_task_offered_run_on_all_threads_of_the_lane(void **state)
+{
+    (void)state;
+    meet(are_offered_to_the_lane, false, 250);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +337,9 @@ int main(void)
         cmocka_unit_test(tasks_that_come_after_a_row_of_woken_ones_run_on_all_workers),
         cmocka_unit_test(tasks_that_yield_to_whom_they_woke_run_on_all_workers),
         cmocka_unit_test(tasks_that_spawn_each_other_run_on_all_workers),
+        cmocka_unit_test(jobs_that_a_task_offered_run_on_all_threads),
+        cmocka_unit_test(jobs_that_a_thread_offered_run_on_all_threads),
+        cmocka_unit_test(jobs_that_a_task_offered_run_on_all_threads_of_the_lane),
     };
 
     return CHECK_GROUP(tests);
