@@ -305,7 +305,7 @@ static ssize_t transfer_if_ready(const struct op *op)
 
     bool is_blocking = !(weft__sys_fcntl(op->fd, F_GETFL, 0) & O_NONBLOCK);
 
-    if (is_blocking && !S_ISFIFO(mode))
+    if (is_blocking && !S_ISFIFO(mode) && !S_ISSOCK(mode))
         return weft__loop_block(op); /* suspends: worker, errno stale */
     return weft__sys_write(op->fd, op->buffer,
                            is_blocking && op->bytes > PIPE_BUF ? PIPE_BUF : op->bytes);

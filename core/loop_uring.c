@@ -6,9 +6,8 @@
  *     anyone            cancel: key on the list, ring the bell
  *
  * Files at offsets, pipes, devices, opening, accepting and connecting go into the ring. Files in order do not
- * (is_for_lane). The bytes of sockets do not: a
- * request of the ring ends on the thread that made it, when the kernel gives that a processor, and
- * nobody can take it over (ward.h). They wait in an epoll loop inside this one, which shares its bell
+ * (is_done_otherwise), nor do the bytes of sockets: a request of the ring ends on the thread that made it, when
+ * the kernel gives that a processor, and nobody can take it over (ward.h). They wait in an epoll loop inside this one, which shares its bell
  * and slots. The worker sleeps there, and the ring is one of the descriptors that wake it.
  *
  * Only the thread that carries the worker touches the ring, and a cancel by anyone else goes through the list
@@ -382,33 +381,39 @@ static ssize_t run_in_ring(struct loop *loop, struct op *op)
     return result;
 }
 
-/* A ring takes and moves a file's position without the lock of read(2): two descriptors with one position
- * would write over each other. */
-static bool is_for_lane(const struct op *op)
+/* What a ring would do wrong with bytes. It takes and moves a file's position without the lock of read(2), so that
+ * two descriptors with one position would write over each other; and it takes bytes from a stream, whatever the
+ * offset. Returns true with the result if it is done otherwise. Not inside: fstat(2) may wait. */
+static bool is_done_otherwise(struct op *op, ssize_t *ret_result)
 {
-    return op_is_transfer(op) && op->offset < 0 && mode_is_file(weft__loop_mode(op->fd));
-}
+    bool is_file = mode_is_file(weft__loop_mode(op->fd));
+    bool is_in_order = op->offset < 0;
 
-/* From these a ring would take bytes, whatever the offset. Not asked of files: that waits for whoever is in
- * read(2). */
-static bool has_no_offsets(const struct op *op)
-{
-    return op_is_transfer(op) && op->offset >= 0 && !mode_is_file(weft__loop_mode(op->fd)) &&
-           weft__sys_position(op->fd) == -ESPIPE;
+    if (is_file && is_in_order)
+        *ret_result = weft__loop_block(op); /* suspends: worker, errno stale */
+    else if (!is_file && !is_in_order && weft__sys_position(op->fd) == -ESPIPE)
+        *ret_result = -ESPIPE; /* a file is not asked: that waits for whoever is in read(2) */
+    else
+        return false;
+    return true;
 }
 
 static ssize_t run(struct loop *loop, struct op *op)
 {
     struct uring *uring = loop->state;
+    ssize_t result;
 
     if (is_for_sockets(op))
         return uring->sockets.ops->run(&uring->sockets, op); /* suspends: worker, errno stale */
-    if (has_no_offsets(op))
-        return -ESPIPE;
-    if (!is_for_lane(op))
-        return run_in_ring(loop, op); /* suspends: worker, errno stale */
-    weft__loop_leave();
-    return weft__loop_block(op); /* suspends: worker, errno stale */
+    if (op_is_transfer(op)) {
+        weft__loop_leave();
+        if (is_done_otherwise(op, &result)) /* may suspend: worker, errno stale */
+            return result;
+        loop = weft__loop_enter(); /* may suspend: as above */
+        if (loop->ops != &weft__loop_uring)
+            return loop->ops->run(loop, op);
+    }
+    return run_in_ring(loop, op); /* suspends: worker, errno stale */
 }
 
 const struct loop_ops weft__loop_uring = {

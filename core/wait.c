@@ -183,12 +183,12 @@ static void after_commit(struct runtime *runtime, struct worker *worker, struct 
     uint64_t word = load_seq(&task->future.sleeper.word);
     uint64_t suspended = (word & ~STATE_MASK) | WAIT_SUSPENDED;
 
-    (void)worker, (void)arg;
+    (void)arg;
     if (state_in(word) == WAIT_ANNOUNCED && cas_seq(&task->future.sleeper.word, &word, suspended))
         return;
     /* Woken between its last look and the switch. In the slot it would wait for the one that the worker
      * has taken already. */
-    if (weft__carrier()->task && !runtime->is_migrating)
+    if (worker_has_next(worker) && !runtime->is_migrating)
         weft__ready_last(runtime, task);
     else
         weft__ready(runtime, task);

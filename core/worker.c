@@ -381,7 +381,7 @@ static void after_yield(struct runtime *runtime, struct worker *worker, struct t
         ready_elsewhere(runtime, task);
     } else if (worker) {
         push_last(worker, task);
-        if (weft__carrier()->task) /* the worker has taken its next one already: this is more */
+        if (worker_has_next(worker)) /* the worker has taken its next one already: this is more */
             weft__park_notify(runtime);
         else
             notify_of_more(worker);

@@ -4,7 +4,7 @@
  * A worker is a structure; a thread carries it, and may lose it to another one while a task runs. Who
  * touches it enters first (carrier.h), and asks again after each suspension.
  *
- * Where a worker looks for its next task, in this order: every TUNE_LOOK_OUT tasks outside (timers,
+ * Where a worker looks for its next task, in this order: one that was left to it without a stack; every TUNE_LOOK_OUT tasks outside (timers,
  * loop, injected); the run-next slot, a few times in a row, after which what is in it goes to the end of
  * the line; its deque; outside, but for the loop; the others' deques; the others' run-next slots. Then it
  * parks (park.h): what takes the kernel's events is the call in which it would sleep.
@@ -147,6 +147,13 @@ static inline struct carrier *weft__settle(void)
         carrier->after(carrier->runtime, carrier_worker(carrier), carrier->left,
                        carrier->after_arg);
     return carrier;
+}
+
+/* For what is done after a switch: whether the worker has taken its next task already. What becomes ready now
+ * waits behind that one. */
+static inline bool worker_has_next(const struct worker *worker)
+{
+    return weft__carrier()->task || (worker && worker->unstarted);
 }
 
 /* Lets the other ready tasks run once. From a task. Suspends. */

@@ -183,7 +183,10 @@ static int lane_call(struct weft_pool *lane, const char *site, weft_fn fn, void 
     if (rc < 0)
         return rc;
     weft_future future = weft_offload_at(lane, site, lane_call_run, &call); /* suspends, too */
-    rc = weft_await(future); /* suspends: worker, errno stale */
+    if (weft__current_task())
+        rc = weft_await(future); /* suspends: worker, errno stale */
+    else
+        rc = weft__gather(runtime, &future, 1, NULL); /* no second gate */
     weft__runtime_leave(runtime);
     return call.ran ? call.status : rc;
 }
