@@ -7,8 +7,9 @@
  *
  * Files at offsets, pipes, devices, opening, accepting and connecting go into the ring. Files in order do not
  * (is_done_otherwise), nor do the bytes of sockets: a request of the ring ends on the thread that made it, when
- * the kernel gives that a processor, and nobody can take it over (ward.h). They wait in an epoll loop inside this one, which shares its bell
- * and slots. The worker sleeps there, and the ring is one of the descriptors that wake it.
+ * the kernel gives that a processor, and nobody can take it over (ward.h). Sockets wait in an epoll loop inside
+ * this one, which shares its bell and slots. The worker sleeps there, and the ring is one of the descriptors
+ * that wake it.
  *
  * Only the thread that carries the worker touches the ring, and a cancel by anyone else goes through the list
  * of slots to cancel. What a request needs from a thread (the work after an interrupt, its end at the thread's

@@ -4,10 +4,11 @@
  * A worker is a structure; a thread carries it, and may lose it to another one while a task runs. Who
  * touches it enters first (carrier.h), and asks again after each suspension.
  *
- * Where a worker looks for its next task, in this order: one that was left to it without a stack; every TUNE_LOOK_OUT tasks outside (timers,
- * loop, injected); the run-next slot, a few times in a row, after which what is in it goes to the end of
- * the line; its deque; outside, but for the loop; the others' deques; the others' run-next slots. Then it
- * parks (park.h): what takes the kernel's events is the call in which it would sleep.
+ * Where a worker looks for its next task, in this order: what was left to it without a stack; every
+ * TUNE_LOOK_OUT tasks outside (timers, loop, injected); the run-next slot, a few times in a row, after which
+ * what is in it goes to the end of the line; its deque; outside, but for the loop; the others' deques; the
+ * others' run-next slots. Then it parks (park.h): what takes the kernel's events is the call in which it would
+ * sleep.
  *
  * Who suspends takes the next task from slot or deque itself, and switches straight to it; only if there
  * is none, or it is time to look outside, to the worker's loop on the thread's own stack. Whoever goes on
