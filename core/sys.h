@@ -55,7 +55,8 @@ int weft__sys_descriptors(int *ret_fds, int capacity);
 void weft__sys_describe(int fd, char *ret_words, size_t bytes);
 
 /* How many threads the process has, not counting those that exit and the kernel's own helpers; up to
- * `enough` perhaps with them. An error where that cannot be known. In sys_threads.c. */
+ * `enough` perhaps with them. Never less than those that could act at one moment of the call. An error
+ * where that cannot be known. In sys_threads.c. */
 int weft__sys_threads(int enough);
 
 /* Descriptors. The name that faults is the part after weft__sys_. */

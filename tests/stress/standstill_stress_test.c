@@ -4,6 +4,7 @@
  */
 #include <unistd.h>
 
+#include "core/sys.h"
 #include "stress.h"
 
 struct round {
@@ -114,6 +115,62 @@ static void a_thread_that_wakes_a_task_and_ends_at_once_is_no_standstill(void **
             assert_int_equal(round.wakes, 1);
             assert_int_equal(round.reports, 0);
         }
+}
+
+/* Until it is told to end. */
+struct witness {
+    _Atomic bool lives, may_end;
+};
+
+static void *lives(void *arg)
+{
+    struct witness *witness = arg;
+
+    atomic_store(&witness->lives, true);
+    while (!atomic_load(&witness->may_end))
+        (void)sched_yield(); /* always 0 on Linux */
+    return NULL;
+}
+
+static void *dawdles_and_ends(void *arg)
+{
+    dawdles(arg);
+    return NULL;
+}
+
+/* How often the count is one too small while one of two threads ends, the older one. */
+static int miscounts(uint64_t seed, int others)
+{
+    struct witness witness = {.lives = false};
+    pthread_t ending, living;
+    int wrong = 0;
+
+    if (pthread_create(&ending, NULL, dawdles_and_ends, &seed) != 0 ||
+        pthread_create(&living, NULL, lives, &witness) != 0)
+        abort(); /* a test machine without threads */
+    while (!atomic_load(&witness.lives))
+        (void)sched_yield();
+    for (int i = 0; i < 6; i++)
+        wrong += weft__sys_threads(others) <= others;
+    atomic_store(&witness.may_end, true);
+    (void)pthread_join(ending, NULL); /* both were made here */
+    (void)pthread_join(living, NULL);
+    return wrong;
+}
+
+static void a_thread_that_lives_is_counted_whoever_ends_beside_it(void **state)
+{
+    uint64_t seed = check_seed();
+    int wrong = 0;
+
+    (void)state;
+    for (int i = stress_rounds(20000); i > 0; i--) {
+        wrong += miscounts(check_random(&seed), check_bystanders() + 1);
+        if (i % 1024 == 0)
+            check_progress();
+    }
+
+    assert_int_equal(wrong, 0);
 }
 
 static void *wakes_and_releases(void *arg)
@@ -311,6 +368,7 @@ static void what_nobody_wakes_is_always_a_standstill(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_thread_that_lives_is_counted_whoever_ends_beside_it),
         cmocka_unit_test(a_thread_that_wakes_a_task_and_ends_at_once_is_no_standstill),
         cmocka_unit_test(a_holder_that_wakes_a_task_and_releases_is_no_standstill),
         cmocka_unit_test(jobs_timers_bytes_and_tasks_that_wake_late_are_no_standstill),
