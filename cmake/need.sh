@@ -50,8 +50,8 @@ need_install() {
     fi
     echo "weft: installing with apt-get: ${missing_packages[*]}" >&2
     log=$(mktemp)
-    if ! { "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=120 update &&
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 \
+    if ! { "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 update &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 \
             install -y --no-install-recommends "${missing_packages[@]}"; } </dev/null >"$log" 2>&1; then
         cat "$log" >&2
         rm -f "$log"

@@ -252,10 +252,16 @@ part_guide() {
     done
 }
 
-# Runs a program and holds each line of its output against the pattern on the same line of a file.
+# Runs a program and holds each line of its output against the pattern on the same line of a file. What
+# a program says may follow from which of two waits ends first: one that only waits gets the virtual clock,
+# the others all the time that the guide gives them.
 guide_output() {
-    local line number=0 status patterns=()
-    timeout -k 10 120 env GUIDE_SCALE=0.1 "$1" >"$work/lines"
+    local line number=0 status patterns=() how=(GUIDE_SCALE=0.1)
+    case $1 in
+    *_together) how=(WEFT_DEBUG=clock) ;;
+    *_cancellation | *_errors | *_pitfalls | *_summary) how=(GUIDE_SCALE=1) ;;
+    esac
+    timeout -k 10 120 env "${how[@]}" "$1" >"$work/lines"
     status=$?
     [ "$status" -eq 0 ] || echo "it ended with status $status"
     mapfile -t patterns <"$2"
@@ -449,13 +455,22 @@ part_many() {
     local available count=1000000
     need_build
     make_ready release sleepers info || return
-    available=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
+    available=$(available_kib | sort -n | head -n 1)
     [ $((count * 7)) -lt "$available" ] || count=$((available / 7))
     if build/release/tests/info | grep -q "guard: mprotect"; then
         count=20000
     fi
     check "sleeping" build/release/tests/sleepers time $((count < 100000 ? count : 100000))
     check "resident" build/release/tests/sleepers memory "$count"
+}
+
+# What may still be used: of the machine, or of the group that this runs in, if that is less.
+available_kib() {
+    local group=/sys/fs/cgroup most
+    awk '/^MemAvailable/ { print $2 }' /proc/meminfo
+    if most=$(cat $group/memory.max 2>/dev/null) && [ "$most" != max ]; then
+        echo $(((most - $(cat $group/memory.current)) / 1024))
+    fi
 }
 
 about_idle() { echo "an idle program makes no system call for 10 s"; }
@@ -472,7 +487,14 @@ part_idle() {
 # The program says when it is idle with a write to descriptor 1; from a second after that on, every
 # line of the trace is a system call too many.
 idle_is_silent() {
-    timeout 14 strace -f -ttt -o "$work/trace" env WEFT_LOOP="$1" build/release/tests/idle
+    local tracer
+    rm -f "$work/trace"
+    timeout 60 strace -f -ttt -o "$work/trace" env WEFT_LOOP="$1" build/release/tests/idle &
+    tracer=$!
+    until grep -qs 'write(1, "idle' "$work/trace" || ! kill -0 "$tracer"; do sleep 0.1; done
+    sleep 11.5
+    kill "$tracer"
+    wait "$tracer"
     awk '/write\(1, "idle/ { ready = $2 }
          ready && $2 > ready + 1 && $2 < ready + 11 { print; bad = 1 }
          END { if (!ready) print "the program did not get so far"; exit bad || !ready }' "$work/trace"

@@ -254,6 +254,7 @@ static int races(struct race *race)
         bool watched = round % 2 == 0;
         int heard, status;
 
+        check_progress();
         race->future = weft_promise_new(&race->promise);
         if (watched) {
             atomic_store(&race->watching, round);

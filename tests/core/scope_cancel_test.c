@@ -323,7 +323,7 @@ static int cleans_up_after_a_cancel(void *arg)
 
     seen->rc = weft_sleep(WEFT_FOREVER);
     seen->second = weft_shield(weft_ms(2), cleans_up_for_ever, NULL);
-    seen->third = weft_shield(weft_ms(200), works_inside_a_shield, seen);
+    seen->third = weft_shield(weft_s(1000), works_inside_a_shield, seen);
     return seen->rc;
 }
 

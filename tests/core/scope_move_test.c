@@ -3,6 +3,8 @@
  */
 #include <string.h>
 
+#include <weft/testing.h>
+
 #include "core/sys.h"
 #include "tasks.h"
 
@@ -89,6 +91,7 @@ static void a_deadline_moved_away_or_taken_away_does_not_act(void **state)
     struct seen seen = {0};
 
     (void)state;
+    assert_int_equal(weft_test_clock(0), 0);
     int rc = check_run(1, moves_it_away, &seen);
 
     assert_int_equal(rc, 0);

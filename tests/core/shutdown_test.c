@@ -345,6 +345,7 @@ static void a_call_that_races_with_the_stop_has_a_status_of_its_own(void **state
         struct seen seen = {0};
         pthread_t thread;
 
+        check_progress();
         assert_int_equal(weft_start(&(weft_options){.workers = 2}), 0);
         assert_int_equal(pthread_create(&thread, NULL, calls_until_it_is_refused, &seen), 0);
         while (atomic_load(&seen.count) < round % 20 + 1)

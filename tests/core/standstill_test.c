@@ -273,7 +273,7 @@ static int computes_a_little(void *arg)
 {
     struct seen *seen = arg;
 
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 10; i++)
         (void)sched_yield(); /* always 0 on Linux */
     atomic_fetch_add(&seen->count, 1);
     return 0;
@@ -418,7 +418,7 @@ static int releases_in_a_job(void *arg)
 {
     struct seen *seen = arg;
 
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 10; i++)
         (void)sched_yield();                  /* always 0 on Linux */
     seen->second = atomic_load(&seen->count); /* nobody was cancelled so far */
     return weft_waker_release();
@@ -567,7 +567,7 @@ static int sets_the_event(void *arg)
 {
     struct seen *seen = arg;
 
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 3; i++)
         (void)sched_yield(); /* always 0 on Linux */
     weft_event_set(&seen->event);
     return 0;

@@ -10,6 +10,7 @@ cd "$(dirname "$0")/../.." || exit 2
 
 home=$(mktemp -d) || exit 2
 trap 'rm -rf "$home"' EXIT
+export GIT_CONFIG_GLOBAL=${GIT_CONFIG_GLOBAL:-$HOME/.gitconfig} # perhaps it makes this tree a safe one
 export HOME=$home WEFT_FROM=$home/clone
 
 awk -v home="$home" '

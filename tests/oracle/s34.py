@@ -20,8 +20,8 @@ async def on_asyncio():
         limit.reschedule(new if new is None else asyncio.get_running_loop().time() + new)
         return await task
 
-    said = [await waits(1000, 0.001, FOREVER), await waits(0.01, 1000, 0.03),
-            await waits(0.01, None, 0.03)]
+    said = [await waits(1000, 0.001, FOREVER), await waits(1, 1000, 1.1),
+            await waits(1, None, 1.1)]
     return "+".join(said)
 
 

@@ -167,7 +167,10 @@ static int blow_tasks(void *arg)
 
 static int blow_all(struct storm *storm, int workers)
 {
-    const weft_options options = {.workers = workers, .pool_threads = 2, .blocking_threads = 3};
+    const weft_options options = {.workers = workers,
+                                  .pool_threads = 2,
+                                  .blocking_threads = 3,
+                                  .shutdown = weft_s(3600)}; /* the watchdog is there before */
     struct ticket ticket[THREADS];
     pthread_t thread[THREADS];
     int rc = weft_start(&options);

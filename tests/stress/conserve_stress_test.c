@@ -218,8 +218,7 @@ static int meet_again_and_again(void *arg)
             meeting->failed |= weft_sleep(weft_us((int64_t)(random >> 8 & 127)));
         else if (random % 4 == 1)
             stress_pause();
-        if (i % 64 == 0)
-            check_progress();
+        check_progress();
     }
     return meeting->failed;
 }

@@ -77,7 +77,8 @@ static void wait_a_random_while(uint64_t *seed)
 static const char *one_cycle(struct cycle *cycle, bool from_outside)
 {
     const weft_options asked = {.workers = (int)(check_random(&cycle->seed) % 3) + 1,
-                                .pool_threads = 1};
+                                .pool_threads = 1,
+                                .shutdown = weft_s(3600)}; /* the watchdog is there before */
     struct root roots[ROOTS + 1];
     pthread_t thread;
 

@@ -89,7 +89,8 @@ static void a_runtime_that_comes_and_goes_answers_every_call(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, submits, &race), 0);
     for (int i = 0; i < cycles; i++) {
         const weft_options options = {.workers = (int)(check_random(&seed) % 3) + 1,
-                                      .pool_threads = 1};
+                                      .pool_threads = 1,
+                                      .shutdown = weft_s(3600)}; /* the watchdog is there before */
 
         failed += weft_start(&options) != 0;
         for (uint64_t pauses = check_random(&seed) % 20; pauses > 0; pauses--)

@@ -136,7 +136,7 @@ static void random_trees_end_and_say_what_they_said(void **state)
         int rc = check_run(n, plants, &forest);
 
         assert_int_equal(rc, 0);
-        assert_true(forest.begun > 100);
+        assert_true(forest.begun >= (uint64_t)stress_rounds(60));
         assert_true(forest.begun == forest.ended);
         assert_true(forest.heard_wrong == 0);
     }

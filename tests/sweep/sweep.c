@@ -53,6 +53,7 @@ static const char *settle(void *arg)
     const struct books end = books;
 
     (void)arg;
+    check_progress();
     memset(&books, 0, sizeof books);
     if (end.spawned == end.ended + end.dropped && end.entered == end.left && end.inside == 0 &&
         end.given == end.taken + end.spilt && !end.wrong)
@@ -191,7 +192,7 @@ static int runs_short(void *arg)
 /* Runs the scenario with its first allocation failing, then its second, until there are no more. */
 static void run_out_of_memory(const char *name)
 {
-    const weft_options options = {.workers = 1};
+    const weft_options options = {.workers = 1, .shutdown = weft_s(3600)};
 
     weft__sys_fault = fails_the_kth;
     for (memory.fail_at = 1;; memory.fail_at++) {
@@ -220,7 +221,6 @@ static void run_out_of_memory(const char *name)
         total.starved++;
     }
     weft__sys_fault = NULL;
-    check_progress();
 }
 
 /* --- sweeping ------------------------------------------------------------------------------------- */
