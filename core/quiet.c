@@ -242,7 +242,9 @@ static bool has_outsiders(struct runtime *runtime, const struct glance *before)
 
     if (__builtin_add_overflow(before->threads, bystanders, &known))
         known = INT_MAX; /* more than there can be */
-    if (bystanders >= 0 && !weft__runtime_is_held()) {
+    if (weft__runtime_is_held())
+        return true; /* who releases it has a worker look again */
+    if (bystanders >= 0) {
         int threads = weft__sys_threads(known);
 
         if (threads < 0 || threads > known)

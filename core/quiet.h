@@ -31,8 +31,9 @@
  *                 and nothing will unless it comes from outside
  *             I3  threads of the process are counted between two such glances, all at one moment
  *                 (sys_threads.c). A thread that was there then is a reason to wait; what one that
- *                 had gone by then has done is seen by the second glance. Weft's own are counted by the glances: none comes or leaves meanwhile,
- *                 and one that has left its pool, and has yet to end, is waited for
+ *                 had gone by then has done is seen by the second glance. Weft's own are counted by
+ *                 the glances: none comes or leaves meanwhile, and one that has left its pool, and
+ *                 has yet to end, is waited for
  *             I4  virtual time moves under `lock`, only forward, to the first deadline and no further:
  *                 timers of different workers fire in the order of their deadlines
  *

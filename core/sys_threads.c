@@ -7,11 +7,13 @@
  * has come to ends just then (10 of 120,000 lists, beside threads that live for a moment only).
  *
  * Invariant: a thread that can act is never missed. It is in the number; and none is taken off but one
- * that could not act before the number was read, and still was there after it.
+ * that could not act before the number was read, and still was there after it (or, which takes all the
+ * numbers that threads may have, another with the same number).
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@
 
 #include "core/sys.h"
 
-/* Fields of /proc/self/stat and /proc/self/task/<tid>/stat, counted from 1: proc(5). */
+/* Fields of stat, that of the process and that of a thread, counted from 1: proc(5). */
 #define FIELD_FLAGS   9
 #define FIELD_THREADS 20
 
@@ -29,15 +31,19 @@
 #define FLAG_EXITING   0x04u
 #define FLAG_IO_WORKER 0x10u
 
-/* How many threads that cannot act are taken off: with more, the answer is too high. */
-#define MOST_INERT 256
+/* How many threads are looked at, and how many that cannot act are taken off: with more, the answer is
+ * too high. */
+#define MOST_LISTED 1024
+#define MOST_INERT  256
 
-/* How often it is counted anew because a thread that was to be taken off has gone meanwhile. */
+/* How often it is counted anew because threads came or went meanwhile. */
 #define TRIES 8
 
 #define LIST_BYTES 4096
 
 struct inert {
+    int listed; /* threads that were looked at */
+    int gone;   /* that were not there any more at the first look, or the second */
     int count;
     char tids[MOST_INERT][12]; /* as the list has them */
 };
@@ -64,30 +70,38 @@ static int read_field(const char *path, int number, unsigned *ret_value)
     return 0;
 }
 
-/* All that the kernel has not let go yet. */
+/* All that the kernel has not let go yet. Asked of the calling thread: of the process, the kernel would add
+ * up what each has used, and an emulator (qemu) makes up an answer of its own, with none. */
 static int count_all(void)
 {
     unsigned count;
-    int rc = read_field("/proc/self/stat", FIELD_THREADS, &count);
+    int rc = read_field("/proc/thread-self/stat", FIELD_THREADS, &count);
 
-    return rc < 0 ? rc : (int)count;
+    if (rc < 0)
+        return rc;
+    return count > 0 && count < INT_MAX ? (int)count : -EPROTO;
 }
 
 /* Whether it is there, and is on its way out or the kernel's own. */
-static bool is_inert(const char *tid)
+static bool is_inert(struct inert *inert, const char *tid)
 {
     char path[64];
     unsigned flags;
 
     (void)snprintf(path, sizeof path, "/proc/self/task/%.11s/stat", tid); /* fits */
-    return read_field(path, FIELD_FLAGS, &flags) == 0 && flags & (FLAG_EXITING | FLAG_IO_WORKER);
+    if (read_field(path, FIELD_FLAGS, &flags) == 0)
+        return flags & (FLAG_EXITING | FLAG_IO_WORKER);
+    inert->gone++;
+    return false;
 }
 
 static void note_inert(struct inert *inert, const char *tid)
 {
-    if (tid[0] == '.' || inert->count == MOST_INERT || !is_inert(tid))
+    if (tid[0] == '.')
         return;
-    (void)snprintf(inert->tids[inert->count++], sizeof inert->tids[0], "%.11s", tid); /* fits */
+    inert->listed++;
+    if (inert->count < MOST_INERT && is_inert(inert, tid)) /* fits */
+        (void)snprintf(inert->tids[inert->count++], sizeof inert->tids[0], "%.11s", tid);
 }
 
 /* Finds those in the list; what the list lacks, or an error, makes the answer too high. */
@@ -98,10 +112,11 @@ static void find_inert(struct inert *inert)
     int fd = weft__sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     long bytes;
 
-    inert->count = 0;
+    *inert = (struct inert){.listed = 0};
     if (fd < 0)
         return;
-    while ((bytes = syscall(SYS_getdents64, fd, list, sizeof list)) > 0)
+    while (inert->listed < MOST_LISTED &&
+           (bytes = syscall(SYS_getdents64, fd, list, sizeof list)) > 0)
         for (long at = 0; at < bytes;) {
             struct dirent64 *entry = (struct dirent64 *)(void *)(list + at);
 
@@ -118,19 +133,14 @@ int weft__sys_threads(int enough)
     int count = count_all();
 
     for (int i = 0; i < TRIES && count > enough; i++) {
-        int gone = 0;
-
         find_inert(&inert);
         int all = count_all();
         if (all < 0)
             return all;
         count = all;
         for (int k = 0; k < inert.count; k++)
-            if (is_inert(inert.tids[k]))
-                count--;
-            else
-                gone++;
-        if (gone == 0)
+            count -= is_inert(&inert, inert.tids[k]);
+        if (inert.gone == 0 && (inert.listed >= all || inert.listed >= MOST_LISTED))
             break;
     }
     return count;

@@ -146,7 +146,10 @@ static int run_trial(struct trial *trial, const struct sweep *sweep, uint64_t ch
     trial->probe.chosen = chosen;
     trial->probe.when = when;
     trial->probe.cancel = sweep->cancel;
-    trial->bystanders = weft__sys_threads(0);
+    int threads = weft__sys_threads(0);
+
+    trial->bystanders =
+        threads < 0 ? 0 : threads; /* unknown: a standstill is missed, not invented */
     if (sweep->is_virtual)
         (void)weft_test_clock(sweep->grace); /* checked when it was asked for */
     take_stock(&trial->before);

@@ -35,8 +35,8 @@ typedef struct weft_options {
      * weft_stop, so it must neither start nor stop the runtime, nor wait in weft. */
     void (*report)(void *context, const char *sentence);
     void *report_context; /* must live on if weft_stop had to abandon something */
-    int bystanders; /* threads of the program that live as long as the runtime and never wake a task,
-                       for weft_run to tell a standstill all the same; -1: all of them */
+    int bystanders; /* threads of the program that live as long as the runtime, never wake a task and
+                       never wait in weft, for weft_run to tell a standstill all the same; -1: all */
 } weft_options;
 
 /** How the guard below each stack is made. */

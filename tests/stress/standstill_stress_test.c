@@ -13,7 +13,7 @@ struct round {
     weft_sem sem;
     weft_promise promise;
     weft_future future;
-    pthread_t thread;
+    pthread_t thread, holder;
     int fds[2];
     _Atomic int wakes;
     _Atomic int reports;
@@ -210,6 +210,48 @@ static void a_holder_that_wakes_a_task_and_releases_is_no_standstill(void **stat
         }
 }
 
+static void *only_releases(void *arg)
+{
+    uint64_t seed = ((struct round *)arg)->seed >> 7;
+
+    dawdles(&seed);
+    (void)weft_waker_release(); /* it was held */
+    return NULL;
+}
+
+/* The holder wakes nobody; a thread that holds nothing does, a little later perhaps. */
+static int is_woken_beside_a_holder(void *arg)
+{
+    struct round *round = arg;
+
+    if (prepare(round) < 0)
+        return -EPROTO;
+    weft_waker_hold();
+    if (pthread_create(&round->thread, NULL, wakes_and_ends, round) != 0 ||
+        pthread_create(&round->holder, NULL, only_releases, round) != 0)
+        return -EPROTO;
+    return waits_somehow(round);
+}
+
+static void a_holder_that_only_releases_hides_no_other_thread(void **state)
+{
+    uint64_t seed = check_seed();
+
+    (void)state;
+    CHECK_WORKERS(n)
+        for (int i = stress_rounds(750); i > 0; i--) {
+            struct round round = {.seed = check_random(&seed)};
+
+            int rc = run_round(n, check_bystanders(), is_woken_beside_a_holder, &round);
+            assert_int_equal(pthread_join(round.thread, NULL), 0);
+            assert_int_equal(pthread_join(round.holder, NULL), 0);
+
+            assert_int_equal(rc, 0);
+            assert_int_equal(round.wakes, 1);
+            assert_int_equal(round.reports, 0);
+        }
+}
+
 static int wakes_as_a_job(void *arg)
 {
     wakes_somehow(arg);
@@ -371,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_thread_that_lives_is_counted_whoever_ends_beside_it),
         cmocka_unit_test(a_thread_that_wakes_a_task_and_ends_at_once_is_no_standstill),
         cmocka_unit_test(a_holder_that_wakes_a_task_and_releases_is_no_standstill),
+        cmocka_unit_test(a_holder_that_only_releases_hides_no_other_thread),
         cmocka_unit_test(jobs_timers_bytes_and_tasks_that_wake_late_are_no_standstill),
         cmocka_unit_test(what_nobody_wakes_is_always_a_standstill),
     };
