@@ -146,13 +146,12 @@ static int run_trial(struct trial *trial, const struct sweep *sweep, uint64_t ch
     trial->probe.chosen = chosen;
     trial->probe.when = when;
     trial->probe.cancel = sweep->cancel;
-    int threads = weft__sys_threads(0);
-
-    trial->bystanders =
-        threads < 0 ? 0 : threads; /* unknown: a standstill is missed, not invented */
     if (sweep->is_virtual)
         (void)weft_test_clock(sweep->grace); /* checked when it was asked for */
-    take_stock(&trial->before);
+    take_stock(
+        &trial->before); /* before any other descriptor: TSan keeps some bytes for each number */
+    int threads = weft__sys_threads(0);
+    trial->bystanders = threads < 0 ? 0 : threads; /* unknown: no standstill is invented */
     store_seq(&weft__probe, &trial->probe);
     int rc = weft__sys_thread(&carrier, carry, trial);
     if (rc == 0 && !wait_for_end(trial, sweep->patience ? sweep->patience : PATIENCE_NS)) {
