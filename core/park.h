@@ -15,7 +15,8 @@
  * if nobody searches and somebody sleeps, it wakes one, who counts as searching from that moment,
  * so one batch of work wakes one worker; a searcher that finds work and is the last wakes the next.
  * Who has seen work in its last look searches on: it finds one task, and there may be more, left to it by
- * those who saw it search before. Who goes to sleep announces it in idle (one read-modify-write) and then reads every queue. Both
+ * those who saw it search before.
+ * Who goes to sleep announces it in idle (one read-modify-write) and then reads every queue. Both
  * sides are sequentially consistent, so at least one sees the other; acquire and release would not
  * do. Only while others search may who was not allowed to search leave the deques to them: they
  * read every queue when they park, or see the announced sleeper when they find work. That they

@@ -4,7 +4,7 @@
  * The kernel knows how many there are, as one number that is right at one moment. A thread on its way
  * out counts there, too, and so do io_uring's helpers: those are found in the list of all threads and
  * taken off. The list itself must not be counted: it ends early, without a word, if the thread that it
- * has come to ends just then (10 of 120,000 lists, beside threads that live for a moment only).
+ * has come to ends just then (in 10 of 20,000 rounds of six lists, beside a thread that lived for a moment).
  *
  * Invariant: a thread that can act is never missed. It is in the number; and none is taken off but one
  * that could not act before the number was read, and still was there after it (or, which takes all the
@@ -82,7 +82,7 @@ static int count_all(void)
     return count > 0 && count < INT_MAX ? (int)count : -EPROTO;
 }
 
-/* Whether it is there, and is on its way out or the kernel's own. */
+/* Whether it is there, and is on its way out or the kernel's own. One that is not there counts as gone. */
 static bool is_inert(struct inert *inert, const char *tid)
 {
     char path[64];

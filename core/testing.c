@@ -148,8 +148,8 @@ static int run_trial(struct trial *trial, const struct sweep *sweep, uint64_t ch
     trial->probe.cancel = sweep->cancel;
     if (sweep->is_virtual)
         (void)weft_test_clock(sweep->grace); /* checked when it was asked for */
-    take_stock(
-        &trial->before); /* before any other descriptor: TSan keeps some bytes for each number */
+    /* Before any other descriptor is opened: TSan keeps some bytes for each number. */
+    take_stock(&trial->before);
     int threads = weft__sys_threads(0);
     trial->bystanders = threads < 0 ? 0 : threads; /* unknown: no standstill is invented */
     store_seq(&weft__probe, &trial->probe);

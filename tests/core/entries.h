@@ -28,7 +28,7 @@ static inline int threads_here(void) { return entries_in("/proc/self/task"); }
 /*
  * How many threads are left once those that end have ended: the kernel lists a thread for a moment
  * after it was joined. Take `most` before the first of them begins. More than that are told only after
- * LOOKS_FOR_THREADS looks (seconds).
+ * LOOKS_FOR_THREADS looks.
  */
 #define LOOKS_FOR_THREADS 200000
 
